@@ -1,1 +1,82 @@
-//! Placeholder.
+//! The firmware a virtual Arm machine sees, as pure state machines.
+//!
+//! *Input and state in, state and outcome out.* A hypervisor hands this crate what a guest asked
+//! (the registers of an `HVC` or `SMC`) and carries out the answer. Nothing here reads a clock,
+//! draws a random number, touches memory, starts a thread or takes a lock; nothing allocates, and
+//! no path that a guest can reach panics. So the same code runs above KVM, at EL2 and in a unit
+//! test, and every interleaving of vCPUs is some order of calls on one `&mut Vm`.
+//!
+//! ```text
+//! guest registers ─▶ Args ─▶ Call (parsed once) ─▶ gate ─▶ service ─▶ Outcome ─▶ guest registers
+//!                    smccc    psci/call.rs          firmware  psci/*.rs            the backend
+//! ```
+//!
+//! # The life of a machine
+//!
+//! 1. A [`VmConfig`] collects what is fixed for the machine's life; [`VmConfig::freeze`] consumes
+//!    it and gives a [`Vm`], in which nothing of that can change any more.
+//! 2. The backend guards the `Vm` by one lock, held across one call and never while a guest runs.
+//! 3. Each vCPU asks [`Vm::begin`] before it enters the guest for the first time and after every
+//!    kick, and does what the [`Entry`] says. Starting is pulled, not pushed: `CPU_ON` only names
+//!    whom to wake.
+//! 4. On a firmware call the backend asks [`Vm::needs`] which registers to fetch, passes them to
+//!    [`Vm::call`] and carries out the [`Outcome`].
+//! 5. After a [`SystemEvent`] every vCPU is kicked, hears [`Entry::Stop`] and reports
+//!    [`Vm::stopped`]; when the last one has, [`Vm::reset`] makes the machine ready to boot again.
+//!
+//! # A backend in one screen
+//!
+//! ```
+//! use vambrace_core::smccc::{Args, Caller, Conduit, FunctionId};
+//! use vambrace_core::memory::Ipa;
+//! use vambrace_core::vcpu::Mpidr;
+//! use vambrace_core::{Entry, Outcome, VmConfig};
+//!
+//! let mut config = VmConfig::<2>::new();
+//! let boot = config.add_vcpu(Mpidr::from_affinity(0, 0, 0, 0))?;
+//! let second = config.add_vcpu(Mpidr::from_affinity(0, 0, 0, 1))?;
+//! let mut vm = config.freeze(boot, Ipa::new(0x4020_0000), 0)?;
+//!
+//! assert!(matches!(vm.begin(boot), Entry::Start(_)));
+//! assert!(matches!(vm.begin(second), Entry::Park));
+//!
+//! // The guest executes HVC #0 with x0 = CPU_ON, x1 = 1, x2 = entry, x3 = context.
+//! let caller = Caller::new(boot, Conduit::Hvc(0));
+//! let x0 = 0xc400_0003;
+//! let registers = [1, 0x4030_0000, 42];
+//! let needs = vm.needs(&caller, FunctionId::from_x0(x0));
+//! assert_eq!(needs.arguments(), 3);
+//!
+//! let Outcome::ResumeAndWake(results, woken) = vm.call(&caller, &Args::new(x0, &registers))
+//! else {
+//!     panic!("the second CPU was off");
+//! };
+//! assert_eq!(results.x0(), 0);
+//! assert_eq!(woken, second);
+//! assert!(matches!(vm.begin(second), Entry::Start(state) if state.x0() == 42));
+//! # Ok::<(), vambrace_core::ConfigError>(())
+//! ```
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
+
+pub mod firmware;
+pub mod memory;
+pub mod psci;
+pub mod smccc;
+pub mod vcpu;
+pub mod vm;
+
+pub use vm::{ConfigError, Entry, Outcome, SystemEvent, Vm, VmConfig};

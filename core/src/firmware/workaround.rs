@@ -1,0 +1,129 @@
+//! Levels of the architecture workarounds (DEN0028 §7.5–§7.7; KVM's firmware registers).
+
+use crate::smccc::ReturnCode;
+
+/// A CPU vulnerability that firmware may mitigate on the guest's behalf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workaround {
+    /// SMCCC_ARCH_WORKAROUND_1: Spectre variant 2.
+    One,
+    /// SMCCC_ARCH_WORKAROUND_2: Spectre variant 4.
+    Two,
+    /// SMCCC_ARCH_WORKAROUND_3: Spectre-BHB.
+    Three,
+}
+
+/// What the machine promises of one workaround, from least to most protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The CPU may be vulnerable and firmware does not help.
+    NotAvailable,
+    /// The call mitigates.
+    Available,
+    /// The CPU is not affected: no call is needed.
+    NotRequired,
+}
+
+/// The levels of all three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workarounds {
+    one: Level,
+    two: Level,
+    three: Level,
+}
+
+/// A level together with the workaround whose answers it chooses from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Promise {
+    workaround: Workaround,
+    level: Level,
+}
+
+impl Workarounds {
+    /// None of them: what is not named is not promised.
+    pub const NONE: Self = Self {
+        one: Level::NotAvailable,
+        two: Level::NotAvailable,
+        three: Level::NotAvailable,
+    };
+
+    /// The same with one level changed.
+    #[must_use]
+    pub const fn with(self, workaround: Workaround, level: Level) -> Self {
+        match workaround {
+            Workaround::One => Self { one: level, ..self },
+            Workaround::Two => Self { two: level, ..self },
+            Workaround::Three => Self {
+                three: level,
+                ..self
+            },
+        }
+    }
+
+    /// The level of one.
+    #[must_use]
+    pub const fn level(&self, workaround: Workaround) -> Level {
+        match workaround {
+            Workaround::One => self.one,
+            Workaround::Two => self.two,
+            Workaround::Three => self.three,
+        }
+    }
+
+    pub(crate) const fn promise(&self, workaround: Workaround) -> Promise {
+        Promise {
+            workaround,
+            level: self.level(workaround),
+        }
+    }
+}
+
+impl Promise {
+    /// What SMCCC_ARCH_FEATURES says of it: 0 call it, 1 no need on any CPU; workaround 2 has a
+    /// code of its own for "no need".
+    pub(crate) const fn arch_features(self) -> u64 {
+        match (self.level, self.workaround) {
+            (Level::NotAvailable, _) => ReturnCode::NotSupported.value(),
+            (Level::Available, _) => 0,
+            (Level::NotRequired, Workaround::One | Workaround::Three) => 1,
+            (Level::NotRequired, Workaround::Two) => ReturnCode::NotRequired.value(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arch_features_answers_by_level() {
+        for (workaround, level, answer) in [
+            (Workaround::One, Level::NotAvailable, 0xffff_ffff_ffff_ffff),
+            (Workaround::One, Level::Available, 0),
+            (Workaround::One, Level::NotRequired, 1),
+            (Workaround::Two, Level::NotAvailable, 0xffff_ffff_ffff_ffff),
+            (Workaround::Two, Level::Available, 0),
+            (Workaround::Two, Level::NotRequired, 0xffff_ffff_ffff_fffe),
+            (
+                Workaround::Three,
+                Level::NotAvailable,
+                0xffff_ffff_ffff_ffff,
+            ),
+            (Workaround::Three, Level::Available, 0),
+            (Workaround::Three, Level::NotRequired, 1),
+        ] {
+            let levels = Workarounds::NONE.with(workaround, level);
+            assert_eq!(
+                levels.promise(workaround).arch_features(),
+                answer,
+                "{workaround:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn more_protected_levels_are_greater() {
+        assert!(Level::NotAvailable < Level::Available);
+        assert!(Level::Available < Level::NotRequired);
+    }
+}

@@ -1,0 +1,49 @@
+//! AFFINITY_INFO (DEN0022 §5.1.5, §5.7).
+
+use super::{Answer, Error};
+use crate::firmware::{Firmware, PendingStart};
+use crate::vcpu::{AffinityLevel, Mpidr, Power, Vcpus};
+
+/// An affinity instance is on if any CPU in it is, else pending if any is, else off. A suspended
+/// CPU is on: only CPU_OFF turns one off.
+pub(super) fn answer<const N: usize>(
+    firmware: &Firmware,
+    vcpus: &Vcpus<N>,
+    target: Mpidr,
+    level: AffinityLevel,
+) -> Result<Answer, Error> {
+    let mut instance = vcpus
+        .iter()
+        .filter(|(mpidr, _)| mpidr.shares(target, level))
+        .map(|(_, power)| state_of(firmware, power));
+    let first = instance.next().ok_or(Error::NoSuchCpu(target.value()))?;
+    Ok(Answer::Value(instance.fold(first, State::max).value()))
+}
+
+fn state_of(firmware: &Firmware, power: Power) -> State {
+    match (power, firmware.rules().pending_start) {
+        (Power::Off, _) => State::Off,
+        (Power::OnPending(_), PendingStart::Reported) => State::OnPending,
+        (Power::OnPending(_), PendingStart::ReportedAsOn)
+        | (Power::On | Power::Suspended(_), _) => State::On,
+    }
+}
+
+/// In the order in which one CPU's state speaks for its instance.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Off,
+    OnPending,
+    On,
+}
+
+impl State {
+    /// The return value: ON 0, OFF 1, ON_PENDING 2.
+    const fn value(self) -> u64 {
+        match self {
+            Self::On => 0,
+            Self::Off => 1,
+            Self::OnPending => 2,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! All vCPUs of a machine, found by id or by affinity.
+//!
+//! The board's layout numbers sixteen CPUs a cluster, so the position of an affinity can be
+//! guessed and one comparison confirms it; any other layout is found by bisection.
+
+use heapless::Vec;
+
+use super::{Cause, Mpidr, Power, VcpuId};
+
+/// One vCPU: its identity, fixed, and its power state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vcpu {
+    mpidr: Mpidr,
+    power: Power,
+}
+
+/// Up to `N` vCPUs with distinct affinities.
+#[derive(Debug, Clone)]
+pub(crate) struct Vcpus<const N: usize> {
+    all: Vec<Vcpu, N>,
+    by_affinity: Vec<(Mpidr, VcpuId), N>,
+}
+
+/// Why a vCPU cannot be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddError {
+    /// There are `N` already.
+    Full,
+    /// Another vCPU has that affinity.
+    Duplicate,
+}
+
+impl<const N: usize> Vcpus<N> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            all: Vec::new(),
+            by_affinity: Vec::new(),
+        }
+    }
+
+    /// Adds a vCPU that is off.
+    pub(crate) fn add(&mut self, mpidr: Mpidr) -> Result<VcpuId, AddError> {
+        let Err(place) = self.place_of(mpidr) else {
+            return Err(AddError::Duplicate);
+        };
+        let id = VcpuId(u16::try_from(self.all.len()).map_err(|_| AddError::Full)?);
+        self.all
+            .push(Vcpu {
+                mpidr,
+                power: Power::Off,
+            })
+            .map_err(|_| AddError::Full)?;
+        self.by_affinity
+            .insert(place, (mpidr, id))
+            .map_err(|_| AddError::Full)?;
+        Ok(id)
+    }
+
+    /// The vCPU with this affinity.
+    pub(crate) fn find(&self, mpidr: Mpidr) -> Option<VcpuId> {
+        let guess = board_position(mpidr);
+        if self.all.get(guess).is_some_and(|vcpu| vcpu.mpidr == mpidr) {
+            return u16::try_from(guess).ok().map(VcpuId);
+        }
+        let place = self.place_of(mpidr).ok()?;
+        self.by_affinity.get(place).map(|&(_, id)| id)
+    }
+
+    /// The power state of `id`; `None` if it is another machine's.
+    pub(crate) fn power(&self, id: VcpuId) -> Option<Power> {
+        self.all.get(id.index()).map(|vcpu| vcpu.power)
+    }
+
+    /// Sets the power state of `id`, if it is of this machine.
+    pub(crate) fn set_power(&mut self, id: VcpuId, power: Power) {
+        if let Some(vcpu) = self.all.get_mut(id.index()) {
+            vcpu.power = power;
+        }
+    }
+
+    /// Affinity and power state of every vCPU.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Mpidr, Power)> {
+        self.all.iter().map(|vcpu| (vcpu.mpidr, vcpu.power))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Applies `cause` to every vCPU that accepts it.
+    pub(crate) fn apply_to_all(&mut self, cause: Cause) {
+        for vcpu in &mut self.all {
+            vcpu.power = vcpu.power.after(cause).unwrap_or(vcpu.power);
+        }
+    }
+
+    /// Where `mpidr` stands in the order of affinities, or would stand.
+    fn place_of(&self, mpidr: Mpidr) -> Result<usize, usize> {
+        self.by_affinity
+            .binary_search_by_key(&mpidr, |&(known, _)| known)
+    }
+}
+
+/// The index that the `virt` board's layout gives: sixteen CPUs a cluster.
+fn board_position(mpidr: Mpidr) -> usize {
+    let [aff0, aff1, ..] = mpidr.value().to_le_bytes();
+    usize::from(aff1)
+        .saturating_mul(16)
+        .saturating_add(aff0.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_vcpu_is_found_by_its_affinity_in_any_layout() {
+        let layouts: [fn(u8) -> Mpidr; 3] = [
+            |n| Mpidr::from_affinity(0, 0, n / 16, n % 16),
+            |n| Mpidr::from_affinity(0, 0, n, 0),
+            |n| Mpidr::from_affinity(255 - n, 1, 0, n % 3),
+        ];
+        for layout in layouts {
+            let mut vcpus = Vcpus::<64>::new();
+            for n in 0..64 {
+                assert_eq!(vcpus.add(layout(n)).unwrap().index(), usize::from(n));
+            }
+            for n in 0..64 {
+                assert_eq!(vcpus.find(layout(n)), Some(VcpuId(n.into())));
+            }
+            assert_eq!(vcpus.find(Mpidr::from_affinity(7, 7, 7, 7)), None);
+        }
+    }
+
+    #[test]
+    fn an_affinity_is_given_once() {
+        let mut vcpus = Vcpus::<4>::new();
+        vcpus.add(Mpidr::from_affinity(0, 0, 0, 1)).unwrap();
+        assert_eq!(
+            vcpus.add(Mpidr::from_affinity(0, 0, 0, 1)),
+            Err(AddError::Duplicate)
+        );
+        assert_eq!(vcpus.len(), 1);
+    }
+
+    #[test]
+    fn there_is_room_for_n() {
+        let mut vcpus = Vcpus::<1>::new();
+        vcpus.add(Mpidr::from_affinity(0, 0, 0, 0)).unwrap();
+        assert_eq!(
+            vcpus.add(Mpidr::from_affinity(0, 0, 0, 1)),
+            Err(AddError::Full)
+        );
+    }
+}
