@@ -1,2 +1,70 @@
-//! Placeholder.
-fn main() {}
+//! `vambrace`: runs bare-metal arm64 guests as tests, on real KVM, from any Linux machine.
+//!
+//! One file per command. Everything but the reading of command lines, the finding of this
+//! program's arm64 half and the words of errors lives in the other packages.
+//!
+//! The same program is the init of a lab host: as process 1 there it never reads a command line.
+
+mod build_id;
+mod failure;
+mod interrupt;
+mod lab;
+mod program;
+mod progress;
+mod ready;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Runs bare-metal arm64 guests as tests, on real KVM, from any Linux machine.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXIT_CODES, infer_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Lab(lab::Arguments),
+}
+
+impl Command {
+    fn run(self) -> Result<u8, Failure> {
+        match self {
+            Self::Lab(arguments) => lab::run(arguments),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    if vambrace_lab::init::is_requested() {
+        vambrace_lab::init::main(build_id::BUILD_ID);
+    }
+    env_logger::Builder::from_env("VAMBRACE_LOG")
+        .format_timestamp_millis()
+        .init();
+    let outcome = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command.run(),
+        Err(error) => Err(Failure::Usage(error)),
+    };
+    outcome.unwrap_or_else(|failure| failure.report()).into()
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 125 is an error of the command line or of vambrace's own; each command says what else
+it returns. VAMBRACE_LOG=debug shows what is being done.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

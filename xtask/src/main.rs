@@ -1,2 +1,86 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: everything this repository is set up, built and checked with.
+//!
+//! One command is one file. The commands run the other programs of the house as processes and
+//! share no code with them, so that a broken room can still be built, tested and diagnosed.
+
+mod build;
+mod checks;
+mod demo;
+mod guests;
+mod panics;
+mod prepush;
+mod process;
+mod report;
+mod rust_tests;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+use setup::Purpose;
+use test::Depth;
+use workspace::Workspace;
+
+/// Sets up, builds, shows and tests Vambrace.
+///
+/// Start with `cargo xtask demo`: it installs what is missing, builds everything and runs each
+/// guest test on real arm64 KVM. `cargo xtask test` is what decides whether a tree is good.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what is missing: rustup targets, QEMU, cargo-deny, the lab's kernels
+    ///
+    /// Each comes by its ordinary package manager, nothing is done twice, and without root the
+    /// exact command to run as root is printed. `demo` and `test` do this by themselves.
+    Setup {
+        /// What the set-up is for
+        #[arg(long = "for", value_enum, default_value_t = Purpose::Test)]
+        purpose: Purpose,
+    },
+    /// Build the host program, the arm64 program and the guest tests
+    Build,
+    /// Set up, build, and run every guest test on real KVM under both firmwares
+    Demo,
+    /// Set up, build, and run every check and test; the last line is `N passed, N failed`
+    Test {
+        /// Also what takes too long for every day: the guest tests on every CPU of the lab
+        #[arg(long)]
+        all: bool,
+    },
+    /// Check the rules of the house that no compiler knows
+    Tidy,
+    /// The fast half of `test`: formatting, tidy, clippy, documentation and unit tests
+    Prepush,
+}
+
+fn main() -> ExitCode {
+    let task = Arguments::parse().task;
+    match Workspace::find().and_then(|workspace| perform(&task, &workspace)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: &Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Setup { purpose } => setup::run(workspace, *purpose).map(|()| ExitCode::SUCCESS),
+        Task::Build => build::run(workspace).map(|()| ExitCode::SUCCESS),
+        Task::Demo => demo::run(workspace),
+        Task::Test { all: false } => test::run(workspace, Depth::EveryDay),
+        Task::Test { all: true } => test::run(workspace, Depth::All),
+        Task::Tidy => tidy::run(workspace),
+        Task::Prepush => prepush::run(workspace),
+    }
+}

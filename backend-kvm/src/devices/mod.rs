@@ -1,0 +1,266 @@
+//! Emulated devices, and the bus a guest reaches them by.
+//!
+//! A device is a pure part: it holds registers, answers reads and writes of any value, offset and
+//! width in any order, and says at which level its interrupt line is. It knows no KVM, no thread
+//! and no file. A [`Slot`] joins it to its line, the [`Bus`] to its addresses:
+//!
+//! ```text
+//! MMIO exit ──▶ Bus ──▶ Slot (locked) ──▶ device ──▶ value
+//!                         └─ line changed? ──▶ InterruptLines (KVM_IRQ_LINE)
+//! ```
+//!
+//! A change of the line is carried out while the slot is locked. Two vCPUs that raise and lower
+//! the same line therefore reach the GIC in the order in which they reached the device.
+
+mod bus;
+mod pl011;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use bus::{Bus, BusError, Served, Unclaimed};
+pub use pl011::{Pl011, Transmit};
+
+/// A device with registers in the guest's address space.
+pub trait MmioDevice {
+    /// A read of the bytes from `offset` on. Bits above `width` are ignored.
+    fn read(&mut self, offset: u64, width: Width) -> u64;
+
+    /// A write of the low bytes of `value` to `offset`.
+    fn write(&mut self, offset: u64, width: Width, value: u64);
+
+    /// The level of its interrupt line now.
+    fn line(&self) -> Level;
+
+    /// Makes it as it was when the machine was switched on.
+    fn reset(&mut self);
+}
+
+/// How many bytes one access moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Width {
+    /// One byte.
+    Byte = 1,
+    /// Two bytes.
+    Halfword = 2,
+    /// Four bytes.
+    Word = 4,
+    /// Eight bytes.
+    Doubleword = 8,
+}
+
+/// A level-sensitive interrupt line's level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// No interrupt is asked for.
+    Low,
+    /// An interrupt is asked for, until the device is served.
+    High,
+}
+
+/// Where interrupt lines end: the GIC.
+pub trait InterruptLines {
+    /// Why a line could not be set.
+    type Error;
+
+    /// Sets the line of the interrupt with this INTID.
+    ///
+    /// # Errors
+    /// When the GIC cannot be told.
+    fn set(&self, intid: u32, level: Level) -> Result<(), Self::Error>;
+}
+
+/// A device joined to its interrupt line.
+#[derive(Debug)]
+pub struct Slot<D: ?Sized> {
+    intid: u32,
+    reported: Level,
+    device: D,
+}
+
+/// A slot that vCPU threads and the device's own back end share.
+pub type Shared<D> = Arc<Mutex<Slot<D>>>;
+
+impl Width {
+    /// The width of this many bytes.
+    #[must_use]
+    pub const fn new(bytes: usize) -> Option<Self> {
+        match bytes {
+            1 => Some(Self::Byte),
+            2 => Some(Self::Halfword),
+            4 => Some(Self::Word),
+            8 => Some(Self::Doubleword),
+            _ => None,
+        }
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self as u64
+    }
+
+    /// How many bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self as u32 * 8
+    }
+
+    /// The low bytes of `value`, this many.
+    #[must_use]
+    pub const fn truncate(self, value: u64) -> u64 {
+        value & (u64::MAX >> (64 - self.bits()))
+    }
+}
+
+impl<D> Slot<D> {
+    /// Joins a device to the line with this INTID, low so far.
+    pub fn new(device: D, intid: u32) -> Self {
+        Self {
+            intid,
+            reported: Level::Low,
+            device,
+        }
+    }
+
+    /// The same, ready to be shared.
+    pub fn shared(device: D, intid: u32) -> Shared<D> {
+        Arc::new(Mutex::new(Self::new(device, intid)))
+    }
+
+    /// The device, for what cannot change its line.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// The device, for changes that do not concern its line.
+    pub fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+}
+
+impl<D: MmioDevice + ?Sized> Slot<D> {
+    /// Does something with the device and carries out the change of its line, if there is one.
+    ///
+    /// # Errors
+    /// What `lines` says; the change is tried again the next time.
+    pub fn with<R, L: InterruptLines>(
+        &mut self,
+        lines: &L,
+        act: impl FnOnce(&mut D) -> R,
+    ) -> Result<R, L::Error> {
+        let result = act(&mut self.device);
+        let level = self.device.line();
+        if level != self.reported {
+            lines.set(self.intid, level)?;
+            self.reported = level;
+        }
+        Ok(result)
+    }
+
+    /// Resets the device. The line is taken as low, not set: a rebooted machine has a new GIC.
+    pub fn reset(&mut self) {
+        self.device.reset();
+        self.reported = Level::Low;
+    }
+}
+
+/// Locks a slot. A thread that panicked in a device left plain register values behind, all of
+/// which are legal, so the others carry on.
+pub fn lock<D: ?Sized>(slot: &Mutex<Slot<D>>) -> MutexGuard<'_, Slot<D>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::convert::Infallible;
+
+    use super::*;
+
+    struct Bell(Level);
+
+    impl MmioDevice for Bell {
+        fn read(&mut self, _: u64, _: Width) -> u64 {
+            0
+        }
+
+        fn write(&mut self, _: u64, _: Width, value: u64) {
+            self.0 = if value == 0 { Level::Low } else { Level::High };
+        }
+
+        fn line(&self) -> Level {
+            self.0
+        }
+
+        fn reset(&mut self) {
+            self.0 = Level::Low;
+        }
+    }
+
+    #[derive(Default)]
+    struct Recorded(RefCell<Vec<(u32, Level)>>);
+
+    impl InterruptLines for Recorded {
+        type Error = Infallible;
+
+        fn set(&self, intid: u32, level: Level) -> Result<(), Infallible> {
+            self.0.borrow_mut().push((intid, level));
+            Ok(())
+        }
+    }
+
+    struct Broken;
+
+    impl InterruptLines for Broken {
+        type Error = &'static str;
+
+        fn set(&self, _: u32, _: Level) -> Result<(), &'static str> {
+            Err("no GIC")
+        }
+    }
+
+    fn ring(slot: &mut Slot<Bell>, lines: &Recorded, value: u64) {
+        let Ok(()) = slot.with(lines, |bell| bell.write(0, Width::Word, value));
+    }
+
+    #[test]
+    fn a_line_is_set_only_when_it_changes() {
+        let (mut slot, lines) = (Slot::new(Bell(Level::Low), 33), Recorded::default());
+        for value in [0, 1, 1, 0, 0, 1] {
+            ring(&mut slot, &lines, value);
+        }
+        assert_eq!(
+            lines.0.into_inner(),
+            [(33, Level::High), (33, Level::Low), (33, Level::High)]
+        );
+    }
+
+    #[test]
+    fn a_change_the_gic_did_not_take_is_tried_again() {
+        let (mut slot, lines) = (Slot::new(Bell(Level::Low), 33), Recorded::default());
+        let refused = slot.with(&Broken, |bell| bell.write(0, Width::Word, 1));
+        assert_eq!(refused, Err("no GIC"));
+        ring(&mut slot, &lines, 1);
+        assert_eq!(lines.0.into_inner(), [(33, Level::High)]);
+    }
+
+    #[test]
+    fn after_a_reset_the_line_is_low_and_rises_again() {
+        let (mut slot, lines) = (Slot::new(Bell(Level::Low), 33), Recorded::default());
+        ring(&mut slot, &lines, 1);
+        slot.reset();
+        ring(&mut slot, &lines, 1);
+        assert_eq!(lines.0.into_inner(), [(33, Level::High), (33, Level::High)]);
+    }
+
+    #[test]
+    fn widths_are_1_2_4_and_8_bytes() {
+        let widths = [0, 1, 2, 3, 4, 8, 16].map(|bytes| Width::new(bytes).map(Width::bytes));
+        assert_eq!(
+            widths,
+            [None, Some(1), Some(2), None, Some(4), Some(8), None]
+        );
+        assert_eq!(Width::Halfword.truncate(0x1234_5678), 0x5678);
+        assert_eq!(Width::Doubleword.truncate(u64::MAX), u64::MAX);
+    }
+}

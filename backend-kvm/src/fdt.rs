@@ -1,0 +1,426 @@
+//! The device tree that describes the machine to its guest.
+//!
+//! Node names and their order of cells are QEMU's, so that software which looks for paths finds
+//! them. Nothing in it is random or taken from the host: equal machines have equal bytes.
+//! (Devicetree Specification v0.4; the bindings are named at each node.)
+
+use vm_fdt::FdtWriter;
+
+use crate::address::Region;
+use crate::layout::{
+    GIC_DISTRIBUTOR, HYPERVISOR_TIMER_PPI, Layout, PHYSICAL_TIMER_PPI, PL011, PL011_SPI,
+    SECURE_TIMER_PPI, VIRTUAL_TIMER_PPI, mpidr,
+};
+
+/// What a device tree has to tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Description<'a> {
+    /// Where the machine's parts lie.
+    pub layout: &'a Layout,
+    /// The value the guest's PSCI_VERSION returns: major in bits 31:16, minor in 15:0.
+    pub psci_version: u32,
+    /// The guest's arguments, `/chosen/bootargs`.
+    pub arguments: Option<&'a str>,
+}
+
+/// Why a machine cannot be described.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FdtError {
+    /// PSCI 0.1 has function ids of its own, which no machine here uses.
+    #[error(
+        "cannot describe PSCI {}.{} in a device tree: it needs 0.2 or newer",
+        version >> 16, version & 0xffff
+    )]
+    OldPsci {
+        /// PSCI_VERSION's value.
+        version: u32,
+    },
+    /// A device tree's strings end at the first zero byte.
+    #[error("cannot pass the guest its arguments: they contain a zero byte")]
+    ZeroInArguments,
+    /// The writer refused a node.
+    #[error("cannot write the device tree: {0}")]
+    Write(vm_fdt::Error),
+}
+
+impl Description<'_> {
+    /// The device tree as a blob, version 17.
+    ///
+    /// # Errors
+    /// [`FdtError`].
+    pub fn to_blob(&self) -> Result<Vec<u8>, FdtError> {
+        if self.psci_version < PSCI_0_2 {
+            return Err(FdtError::OldPsci {
+                version: self.psci_version,
+            });
+        }
+        if self
+            .arguments
+            .is_some_and(|arguments| arguments.contains('\0'))
+        {
+            return Err(FdtError::ZeroInArguments);
+        }
+        self.root().map_err(FdtError::Write)
+    }
+
+    fn root(&self) -> Result<Vec<u8>, vm_fdt::Error> {
+        let mut fdt = FdtWriter::new()?;
+        let root = fdt.begin_node("")?;
+        fdt.property_string("compatible", "linux,dummy-virt")?;
+        fdt.property_string("model", "linux,dummy-virt")?;
+        fdt.property_u32("#address-cells", 2)?;
+        fdt.property_u32("#size-cells", 2)?;
+        fdt.property_u32("interrupt-parent", GIC_PHANDLE)?;
+        aliases(&mut fdt)?;
+        self.chosen(&mut fdt)?;
+        self.memory(&mut fdt)?;
+        self.cpus(&mut fdt)?;
+        self.psci(&mut fdt)?;
+        timer(&mut fdt)?;
+        self.gic(&mut fdt)?;
+        clock(&mut fdt)?;
+        pl011(&mut fdt)?;
+        fdt.end_node(root)?;
+        fdt.finish()
+    }
+
+    fn chosen(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+        let node = fdt.begin_node("chosen")?;
+        fdt.property_string("stdout-path", &pl011_path())?;
+        if let Some(arguments) = self.arguments {
+            fdt.property_string("bootargs", arguments)?;
+        }
+        fdt.end_node(node)
+    }
+
+    fn memory(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+        let ram = self.layout.ram();
+        let node = fdt.begin_node(&format!("memory@{:x}", ram.base().value()))?;
+        fdt.property_string("device_type", "memory")?;
+        fdt.property_array_u64("reg", &reg(ram))?;
+        fdt.end_node(node)
+    }
+
+    /// Binding: arm/cpus.yaml. No affinity here has an Aff3, so that one cell names a CPU.
+    fn cpus(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+        let node = fdt.begin_node("cpus")?;
+        fdt.property_u32("#address-cells", 1)?;
+        fdt.property_u32("#size-cells", 0)?;
+        for vcpu in 0..self.layout.vcpus() {
+            let affinity = mpidr(vcpu).value();
+            let cpu = fdt.begin_node(&format!("cpu@{affinity:x}"))?;
+            fdt.property_string("device_type", "cpu")?;
+            fdt.property_string("compatible", "arm,armv8")?;
+            fdt.property_string("enable-method", "psci")?;
+            fdt.property("reg", &affinity.to_be_bytes()[4..])?;
+            fdt.end_node(cpu)?;
+        }
+        fdt.end_node(node)
+    }
+
+    /// Binding: arm/psci.yaml. From 1.0 on the versions are compatible with one another.
+    fn psci(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+        let compatible: &[&str] = match self.psci_version {
+            PSCI_1_0.. => &["arm,psci-1.0", "arm,psci-0.2"],
+            _ => &["arm,psci-0.2"],
+        };
+        let node = fdt.begin_node("psci")?;
+        strings(fdt, "compatible", compatible)?;
+        fdt.property_string("method", "hvc")?;
+        fdt.end_node(node)
+    }
+
+    /// Binding: interrupt-controller/arm,gic-v3.yaml.
+    fn gic(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+        let redistributors: Vec<_> = self.layout.redistributors().collect();
+        let mut cells = reg(GIC_DISTRIBUTOR).to_vec();
+        cells.extend(
+            redistributors
+                .iter()
+                .flat_map(|redistributor| reg(redistributor.region)),
+        );
+        let node = fdt.begin_node(&format!("intc@{:x}", GIC_DISTRIBUTOR.base().value()))?;
+        fdt.property_string("compatible", "arm,gic-v3")?;
+        fdt.property_null("interrupt-controller")?;
+        fdt.property_u32("#interrupt-cells", 3)?;
+        fdt.property_u32("#address-cells", 2)?;
+        fdt.property_u32("#size-cells", 2)?;
+        fdt.property_null("ranges")?;
+        fdt.property_u32(
+            "#redistributor-regions",
+            if redistributors.len() == 1 { 1 } else { 2 },
+        )?;
+        fdt.property_array_u64("reg", &cells)?;
+        fdt.property_phandle(GIC_PHANDLE)?;
+        fdt.end_node(node)
+    }
+}
+
+/// Gives the console its number, and so its name, in the guest.
+fn aliases(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+    let node = fdt.begin_node("aliases")?;
+    fdt.property_string("serial0", &pl011_path())?;
+    fdt.end_node(node)
+}
+
+/// Binding: timer/arm,arch_timer.yaml; the order is secure, physical, virtual, hypervisor.
+fn timer(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+    let timers = [
+        SECURE_TIMER_PPI,
+        PHYSICAL_TIMER_PPI,
+        VIRTUAL_TIMER_PPI,
+        HYPERVISOR_TIMER_PPI,
+    ];
+    let interrupts = timers.map(|timer| [PPI, timer, LEVEL_HIGH]);
+    let node = fdt.begin_node("timer")?;
+    strings(fdt, "compatible", &["arm,armv8-timer", "arm,armv7-timer"])?;
+    fdt.property_null("always-on")?;
+    fdt.property_array_u32("interrupts", interrupts.as_flattened())?;
+    fdt.end_node(node)
+}
+
+/// Binding: clock/fixed-clock.yaml. A PL011 driver computes its divisors from it.
+fn clock(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+    let node = fdt.begin_node("apb-pclk")?;
+    fdt.property_string("compatible", "fixed-clock")?;
+    fdt.property_u32("#clock-cells", 0)?;
+    fdt.property_u32("clock-frequency", 24_000_000)?;
+    fdt.property_string("clock-output-names", "clk24mhz")?;
+    fdt.property_phandle(CLOCK_PHANDLE)?;
+    fdt.end_node(node)
+}
+
+/// Binding: serial/pl011.yaml.
+fn pl011(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+    let node = fdt.begin_node(&pl011_path()[1..])?;
+    strings(fdt, "compatible", &["arm,pl011", "arm,primecell"])?;
+    fdt.property_array_u64("reg", &reg(PL011))?;
+    fdt.property_array_u32("interrupts", &[SPI, PL011_SPI, LEVEL_HIGH])?;
+    fdt.property_array_u32("clocks", &[CLOCK_PHANDLE, CLOCK_PHANDLE])?;
+    strings(fdt, "clock-names", &["uartclk", "apb_pclk"])?;
+    fdt.end_node(node)
+}
+
+fn pl011_path() -> String {
+    format!("/pl011@{:x}", PL011.base().value())
+}
+
+fn strings(fdt: &mut FdtWriter, name: &str, values: &[&str]) -> Result<(), vm_fdt::Error> {
+    fdt.property_string_list(
+        name,
+        values.iter().map(|value| (*value).to_owned()).collect(),
+    )
+}
+
+/// Address and size, two cells each.
+fn reg(region: Region) -> [u64; 2] {
+    [region.base().value(), region.size()]
+}
+
+const GIC_PHANDLE: u32 = 1;
+const CLOCK_PHANDLE: u32 = 2;
+
+/// The first cell of a GIC interrupt specifier.
+const SPI: u32 = 0;
+const PPI: u32 = 1;
+/// Its third: active high, level-sensitive.
+const LEVEL_HIGH: u32 = 4;
+
+const PSCI_0_2: u32 = 2;
+const PSCI_1_0: u32 = 0x1_0000;
+
+#[cfg(test)]
+mod tests {
+    use dtoolkit::fdt::Fdt;
+    use dtoolkit::{Node, Property};
+
+    use super::*;
+    use crate::layout::RAM_BASE;
+
+    fn blob(vcpus: u16, psci_version: u32, arguments: Option<&str>) -> Vec<u8> {
+        let ram = Region::new(RAM_BASE, 0x2000_0000).unwrap();
+        let layout = Layout::new(vcpus, ram).unwrap();
+        Description {
+            layout: &layout,
+            psci_version,
+            arguments,
+        }
+        .to_blob()
+        .unwrap()
+    }
+
+    fn value(blob: &[u8], path: &str, property: &str) -> Option<Vec<u8>> {
+        let node = Fdt::new(blob).unwrap().find_node(path)?;
+        node.property(property)
+            .map(|property| property.value().to_vec())
+    }
+
+    fn cells(blob: &[u8], path: &str, property: &str) -> Vec<u32> {
+        let value = value(blob, path, property).unwrap();
+        value
+            .chunks(4)
+            .map(|cell| u32::from_be_bytes(cell.try_into().unwrap()))
+            .collect()
+    }
+
+    fn text(blob: &[u8], path: &str, property: &str) -> String {
+        String::from_utf8(value(blob, path, property).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn cells_are_two_and_interrupts_go_to_the_gic() {
+        let blob = blob(1, 0x1_0001, None);
+        assert_eq!(cells(&blob, "/", "#address-cells"), [2]);
+        assert_eq!(cells(&blob, "/", "#size-cells"), [2]);
+        assert_eq!(
+            cells(&blob, "/", "interrupt-parent"),
+            cells(&blob, "/intc@8000000", "phandle")
+        );
+    }
+
+    #[test]
+    fn memory_is_one_range() {
+        let blob = blob(1, 0x1_0001, None);
+        assert_eq!(text(&blob, "/memory@40000000", "device_type"), "memory\0");
+        assert_eq!(
+            cells(&blob, "/memory@40000000", "reg"),
+            [0, 0x4000_0000, 0, 0x2000_0000]
+        );
+    }
+
+    #[test]
+    fn each_cpu_is_named_by_its_affinity_and_started_by_psci() {
+        let blob = blob(18, 0x1_0001, None);
+        for (node, affinity) in [
+            ("cpu@0", 0),
+            ("cpu@f", 0xf),
+            ("cpu@100", 0x100),
+            ("cpu@101", 0x101),
+        ] {
+            let path = format!("/cpus/{node}");
+            assert_eq!(cells(&blob, &path, "reg"), [affinity]);
+            assert_eq!(text(&blob, &path, "device_type"), "cpu\0");
+            assert_eq!(text(&blob, &path, "enable-method"), "psci\0");
+        }
+        let cpus = Fdt::new(&blob).unwrap().find_node("/cpus").unwrap();
+        assert_eq!(cpus.children().count(), 18);
+        assert_eq!(cells(&blob, "/cpus", "#address-cells"), [1]);
+        assert_eq!(cells(&blob, "/cpus", "#size-cells"), [0]);
+    }
+
+    #[test]
+    fn psci_is_as_compatible_as_its_version() {
+        let compatible = |version| text(&blob(1, version, None), "/psci", "compatible");
+        assert_eq!(compatible(2), "arm,psci-0.2\0");
+        assert_eq!(compatible(0x1_0000), "arm,psci-1.0\0arm,psci-0.2\0");
+        assert_eq!(compatible(0x1_0003), "arm,psci-1.0\0arm,psci-0.2\0");
+        assert_eq!(text(&blob(1, 0x1_0001, None), "/psci", "method"), "hvc\0");
+    }
+
+    #[test]
+    fn psci_0_1_is_refused() {
+        let layout = Layout::new(1, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap();
+        let description = Description {
+            layout: &layout,
+            psci_version: 1,
+            arguments: None,
+        };
+        assert_eq!(
+            description.to_blob().unwrap_err().to_string(),
+            "cannot describe PSCI 0.1 in a device tree: it needs 0.2 or newer"
+        );
+    }
+
+    #[test]
+    fn the_gic_has_one_redistributor_region_up_to_123_vcpus() {
+        let blob = blob(123, 0x1_0001, None);
+        assert_eq!(cells(&blob, "/intc@8000000", "#redistributor-regions"), [1]);
+        assert_eq!(
+            cells(&blob, "/intc@8000000", "reg"),
+            [0, 0x0800_0000, 0, 0x1_0000, 0, 0x080a_0000, 0, 0xf6_0000]
+        );
+        assert_eq!(text(&blob, "/intc@8000000", "compatible"), "arm,gic-v3\0");
+        assert_eq!(cells(&blob, "/intc@8000000", "#interrupt-cells"), [3]);
+        assert_eq!(
+            value(&blob, "/intc@8000000", "interrupt-controller"),
+            Some(vec![])
+        );
+    }
+
+    #[test]
+    fn the_gic_has_two_beyond() {
+        let blob = blob(124, 0x1_0001, None);
+        assert_eq!(cells(&blob, "/intc@8000000", "#redistributor-regions"), [2]);
+        assert_eq!(
+            cells(&blob, "/intc@8000000", "reg")[8..],
+            [0, 0x8000_0000, 0, 0x2_0000]
+        );
+    }
+
+    #[test]
+    fn timers_are_secure_physical_virtual_hypervisor() {
+        let blob = blob(1, 0x1_0001, None);
+        assert_eq!(
+            cells(&blob, "/timer", "interrupts"),
+            [1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 10, 4]
+        );
+        assert_eq!(
+            text(&blob, "/timer", "compatible"),
+            "arm,armv8-timer\0arm,armv7-timer\0"
+        );
+    }
+
+    #[test]
+    fn the_console_is_the_pl011_and_has_its_clocks() {
+        let blob = blob(1, 0x1_0001, None);
+        assert_eq!(text(&blob, "/chosen", "stdout-path"), "/pl011@9000000\0");
+        assert_eq!(text(&blob, "/aliases", "serial0"), "/pl011@9000000\0");
+        assert_eq!(
+            cells(&blob, "/pl011@9000000", "reg"),
+            [0, 0x0900_0000, 0, 0x1000]
+        );
+        assert_eq!(cells(&blob, "/pl011@9000000", "interrupts"), [0, 1, 4]);
+        assert_eq!(
+            text(&blob, "/pl011@9000000", "compatible"),
+            "arm,pl011\0arm,primecell\0"
+        );
+        assert_eq!(
+            text(&blob, "/pl011@9000000", "clock-names"),
+            "uartclk\0apb_pclk\0"
+        );
+        let clock = cells(&blob, "/apb-pclk", "phandle")[0];
+        assert_eq!(cells(&blob, "/pl011@9000000", "clocks"), [clock, clock]);
+        assert_eq!(cells(&blob, "/apb-pclk", "clock-frequency"), [24_000_000]);
+    }
+
+    #[test]
+    fn arguments_are_bootargs() {
+        let with = blob(1, 0x1_0001, Some("console=ttyAMA0 x=\"ä\""));
+        assert_eq!(
+            text(&with, "/chosen", "bootargs"),
+            "console=ttyAMA0 x=\"ä\"\0"
+        );
+        assert_eq!(value(&blob(1, 0x1_0001, None), "/chosen", "bootargs"), None);
+    }
+
+    #[test]
+    fn arguments_with_a_zero_byte_are_refused() {
+        let layout = Layout::new(1, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap();
+        let description = Description {
+            layout: &layout,
+            psci_version: 0x1_0000,
+            arguments: Some("a\0b"),
+        };
+        assert_eq!(description.to_blob(), Err(FdtError::ZeroInArguments));
+    }
+
+    #[test]
+    fn equal_machines_have_equal_bytes() {
+        assert_eq!(blob(4, 0x1_0001, Some("x")), blob(4, 0x1_0001, Some("x")));
+    }
+
+    #[test]
+    fn the_greatest_machine_stays_below_2_mib() {
+        assert!(blob(512, 0x1_0001, None).len() < 0x20_0000);
+    }
+}

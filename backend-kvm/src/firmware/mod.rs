@@ -1,0 +1,96 @@
+//! Who answers the guest's firmware calls: KVM's own code, or core.
+//!
+//! The two keep an off vCPU in different places. Under [`Kernel`] its thread sits inside KVM_RUN,
+//! where KVM starts it; under [`Core`] it sits here, and KVM never knows that it was off. Either
+//! way the same guest hears the same answers.
+
+mod core;
+mod kernel;
+
+pub use self::core::{AnswerFlip, Core};
+pub use kernel::Kernel;
+
+use vambrace_core::SystemEvent;
+
+use crate::sys::{self, VcpuFeatures, VcpuOps};
+
+/// The firmware of one machine, between two resets.
+pub trait Firmware: Send + Sync {
+    /// What vCPU `index` is initialised with.
+    fn features(&self, index: usize) -> VcpuFeatures;
+
+    /// Brings vCPU `index` to where it may run; waits while it is off.
+    ///
+    /// Called on the vCPU's own thread before its first run and after every kick. `ended` says
+    /// whether the machine has ended, which no wait outlasts.
+    ///
+    /// # Errors
+    ///
+    /// A register could not be set.
+    fn prepare<V: VcpuOps>(
+        &self,
+        index: usize,
+        vcpu: &mut V,
+        ended: impl Fn() -> bool,
+    ) -> sys::Result<Ready>;
+
+    /// Answers a call that KVM forwarded.
+    ///
+    /// # Errors
+    ///
+    /// A register could not be read or set.
+    fn call<V: VcpuOps>(
+        &self,
+        index: usize,
+        vcpu: &mut V,
+        function: u32,
+        conduit: sys::Conduit,
+    ) -> sys::Result<Answered>;
+
+    /// Carries out a system event of KVM's.
+    ///
+    /// # Errors
+    ///
+    /// A register could not be read or set.
+    fn event<V: VcpuOps>(
+        &self,
+        index: usize,
+        vcpu: &mut V,
+        event: sys::SystemEvent,
+    ) -> sys::Result<Answered>;
+
+    /// Wakes every vCPU that waits in [`prepare`](Firmware::prepare), after the machine has ended.
+    fn wake_all(&self);
+
+    /// vCPU `index` has left the guest for good.
+    fn stopped(&self, index: usize);
+
+    /// Makes the firmware ready for a new start of the same machine, once every vCPU has stopped
+    /// after a [`SystemEvent`].
+    fn reset(&mut self);
+
+    /// How many calls were answered here rather than by KVM.
+    fn forwarded_calls(&self) -> u64;
+}
+
+/// Whether a vCPU may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// Its state is set.
+    Run,
+    /// The machine has ended.
+    Leave,
+}
+
+/// How a vCPU goes on after a call or an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// Back into the guest.
+    Resume,
+    /// It has to [`prepare`](Firmware::prepare) again.
+    Prepare,
+    /// The whole machine ends or begins anew.
+    Machine(SystemEvent),
+    /// KVM reported something that this firmware has no meaning for.
+    Unexpected(sys::SystemEvent),
+}

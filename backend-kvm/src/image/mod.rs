@@ -1,0 +1,399 @@
+//! Guest images: what a file is, and where its bytes go.
+//!
+//! Loading has two steps. [`Plan::new`] reads the whole file and decides everything; only then
+//! [`Plan::write`] touches RAM. A file that is wrong anywhere writes nothing, and the same plan is
+//! written again at each reboot.
+//!
+//! | file | lies at | entry | device tree |
+//! |---|---|---|---|
+//! | ELF | its segments' physical addresses | its entry | RAM's base where free, else above |
+//! | arm64 Image | RAM's base + text_offset, 2 MiB more below 4 KiB | its start | above |
+//! | flat binary | 0x4008_0000 | its start | above |
+//!
+//! *Above* is the next multiple of 2 MiB after all that the image uses.
+
+mod arm64;
+mod claim;
+mod elf;
+mod flat;
+mod foreign;
+#[cfg(test)]
+mod sample;
+
+use std::fmt;
+
+use vambrace_core::memory::Ipa;
+
+use crate::address::{ByteSize, Region};
+use crate::memory::{GuestMemory, MemoryError};
+
+pub use arm64::{Endianness, Header, PageSize, Placement};
+pub use claim::{Claim, ClaimError, End, Version};
+pub use elf::ElfError;
+pub use foreign::Foreign;
+
+/// Where the bytes of one image go: checked whole, not yet written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan<'a> {
+    format: Format,
+    entry: Ipa,
+    pieces: Vec<Piece<'a>>,
+    occupied: Region,
+    ram: Region,
+}
+
+/// What kind of file an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// An ELF executable.
+    Elf,
+    /// An arm64 `Image`: Linux and what follows its boot protocol.
+    Arm64Image,
+    /// Anything else: the bytes as they are.
+    Flat,
+}
+
+/// Some bytes for one place, and how many zeroes follow them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Piece<'a> {
+    base: Ipa,
+    bytes: &'a [u8],
+    zeroes: u64,
+}
+
+/// Why a file cannot be used as an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// It is something known that cannot be loaded here.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
+    /// It is an ELF file, but not one for this machine.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    /// It is an arm64 Image for big-endian CPUs.
+    #[error("the Image is a big-endian kernel: build it with CONFIG_CPU_LITTLE_ENDIAN")]
+    BigEndianImage,
+    /// It ends before it should.
+    #[error("the {what} is truncated: its header tells of {needed} bytes, the file has {actual}")]
+    Truncated {
+        /// What the file is.
+        what: &'static str,
+        /// How long it should be at least.
+        needed: u64,
+        /// How long it is.
+        actual: u64,
+    },
+    /// A part of it lies where there is no RAM.
+    #[error(
+        "{part} lies at {base:#x}, below RAM, which starts at {ram}: link the image for \
+         0x40200000 or above",
+        ram = ram.base()
+    )]
+    BelowRam {
+        /// Which part.
+        part: Part,
+        /// Where it starts.
+        base: u64,
+        /// Where RAM is.
+        ram: Region,
+    },
+    /// A part of it ends after RAM's end, though more RAM could hold it.
+    #[error(
+        "{part} ({size} at {base:#x}) leaves RAM, which ends at {ram}: pass --memory {}M or more",
+        needed.div_ceil(1 << 20),
+        size = ByteSize(*size),
+        ram = ram.end()
+    )]
+    BeyondRam {
+        /// Which part.
+        part: Part,
+        /// Where it starts.
+        base: u64,
+        /// Its length in bytes.
+        size: u64,
+        /// Where RAM is.
+        ram: Region,
+        /// How many bytes of RAM would hold it.
+        needed: u64,
+    },
+    /// A part of it ends after the last address there is.
+    #[error(
+        "{part} ({size:#x} bytes at {base:#x}) ends beyond the address space: the file is damaged"
+    )]
+    Wraps {
+        /// Which part.
+        part: Part,
+        /// Where it starts.
+        base: u64,
+        /// Its length in bytes.
+        size: u64,
+    },
+    /// The device tree is longer than its boot protocol allows.
+    #[error(
+        "the device tree has {size} bytes, more than the 2 MiB a kernel maps: shorten the arguments"
+    )]
+    DeviceTreeTooLong {
+        /// Its length.
+        size: u64,
+    },
+}
+
+/// A part of a machine's initial memory, as errors name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// An ELF segment, by its index among the program headers.
+    Segment(usize),
+    /// An arm64 Image.
+    Image,
+    /// A flat binary.
+    Flat,
+    /// The device tree.
+    DeviceTree,
+}
+
+impl<'a> Plan<'a> {
+    /// Recognises the file and plans where it goes in a machine with this RAM.
+    ///
+    /// # Errors
+    /// [`ImageError`] says what is wrong with it.
+    pub fn new(file: &'a [u8], ram: Region) -> Result<Self, ImageError> {
+        if file.is_empty() {
+            return Err(ImageError::Empty);
+        }
+        if file.starts_with(b"\x7fELF") {
+            return elf::plan(file, ram);
+        }
+        if let Some(header) = Header::parse(file) {
+            return arm64::plan(file, &header, ram);
+        }
+        foreign::check(file)?;
+        flat::plan(file, ram)
+    }
+
+    /// What the file is.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The address of the first instruction.
+    #[must_use]
+    pub fn entry(&self) -> Ipa {
+        self.entry
+    }
+
+    /// From the lowest to the highest address the image uses, what it clears itself included.
+    #[must_use]
+    pub fn occupied(&self) -> Region {
+        self.occupied
+    }
+
+    /// Where a device tree of `size` bytes goes.
+    ///
+    /// # Errors
+    /// [`ImageError::DeviceTreeTooLong`], or [`ImageError::BeyondRam`] if RAM is full.
+    pub fn device_tree(&self, size: u64) -> Result<Region, ImageError> {
+        if size > DEVICE_TREE_ALIGNMENT {
+            return Err(ImageError::DeviceTreeTooLong { size });
+        }
+        let at_base = Region::new(self.ram.base(), size).filter(|tree| {
+            self.format == Format::Elf && tree.end().value() <= self.occupied.base().value()
+        });
+        match at_base {
+            Some(tree) => Ok(tree),
+            // RAM ends below 1 << 48, so rounding up cannot wrap.
+            None => {
+                let end = self.occupied.end().value();
+                place(
+                    Part::DeviceTree,
+                    end.next_multiple_of(DEVICE_TREE_ALIGNMENT),
+                    size,
+                    self.ram,
+                )
+            }
+        }
+    }
+
+    /// Writes the image to the RAM it was planned for.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if `memory` is not the RAM it was planned for.
+    pub fn write(&self, memory: &GuestMemory) -> Result<(), MemoryError> {
+        for piece in &self.pieces {
+            memory.write(piece.base, piece.bytes)?;
+            let end = Ipa::new(piece.base.value() + piece.bytes.len() as u64);
+            if let Some(rest) = Region::new(end, piece.zeroes) {
+                memory.clear(rest)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The region of a part, if it lies in RAM.
+fn place(part: Part, base: u64, size: u64, ram: Region) -> Result<Region, ImageError> {
+    let Some(region) = Region::new(Ipa::new(base), size) else {
+        return Err(ImageError::Wraps { part, base, size });
+    };
+    if base < ram.base().value() {
+        return Err(ImageError::BelowRam { part, base, ram });
+    }
+    if !ram.contains(region) {
+        let needed = region.end().value() - ram.base().value();
+        return Err(ImageError::BeyondRam {
+            part,
+            base,
+            size,
+            ram,
+            needed,
+        });
+    }
+    Ok(region)
+}
+
+/// The little-endian number of four bytes at `offset`, if the file reaches so far.
+fn u32_at(file: &[u8], offset: usize) -> Option<u32> {
+    let bytes = file.get(offset..offset.checked_add(4)?)?;
+    bytes.try_into().ok().map(u32::from_le_bytes)
+}
+
+/// The same of eight bytes.
+fn u64_at(file: &[u8], offset: usize) -> Option<u64> {
+    let bytes = file.get(offset..offset.checked_add(8)?)?;
+    bytes.try_into().ok().map(u64::from_le_bytes)
+}
+
+impl fmt::Debug for Piece<'_> {
+    /// Without the bytes: there may be hundreds of megabytes of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (base, bytes, zeroes) = (self.base, self.bytes.len(), self.zeroes);
+        write!(f, "{base}: {bytes:#x} bytes, {zeroes:#x} zeroes")
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Segment(index) => write!(f, "ELF segment {index}"),
+            Self::Image => f.write_str("the Image"),
+            Self::Flat => f.write_str("the flat binary"),
+            Self::DeviceTree => f.write_str("the device tree"),
+        }
+    }
+}
+
+/// A device tree crosses no boundary of this size, and is no longer (the arm64 boot protocol).
+const DEVICE_TREE_ALIGNMENT: u64 = 2 << 20;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ram() -> Region {
+        Region::fixed(0x4000_0000, 0x800_0000)
+    }
+
+    #[test]
+    fn an_empty_file_is_refused() {
+        assert_eq!(Plan::new(&[], ram()), Err(ImageError::Empty));
+    }
+
+    #[test]
+    fn a_part_below_ram_is_told_where_to_link() {
+        let error = place(Part::Segment(1), 0x40_0000, 0x1000, ram())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "ELF segment 1 lies at 0x400000, below RAM, which starts at 0x40000000: link the image \
+             for 0x40200000 or above"
+        );
+    }
+
+    #[test]
+    fn a_part_beyond_ram_is_told_how_much_ram_holds_it() {
+        let error = place(Part::Image, 0x4700_0000, 0x100_0001, ram())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "the Image (16777217 bytes at 0x47000000) leaves RAM, which ends at 0x48000000: pass \
+             --memory 129M or more"
+        );
+    }
+
+    #[test]
+    fn a_part_may_end_where_ram_ends() {
+        assert!(place(Part::Flat, 0x47ff_f000, 0x1000, ram()).is_ok());
+        assert!(place(Part::Flat, 0x4800_0000, 1, ram()).is_err());
+    }
+
+    #[test]
+    fn a_part_that_wraps_is_damage() {
+        let error = place(Part::Segment(0), u64::MAX, 2, ram()).unwrap_err();
+        assert!(matches!(error, ImageError::Wraps { .. }), "{error}");
+    }
+
+    #[test]
+    fn writing_again_restores_the_image_and_nothing_else() {
+        let memory = GuestMemory::new(0x800_0000).unwrap();
+        let plan = Plan::new(&[1, 2, 3, 4], ram()).unwrap();
+        plan.write(&memory).unwrap();
+        memory.write(Ipa::new(0x4008_0000), &[9; 8]).unwrap();
+        plan.write(&memory).unwrap();
+        let mut seen = [0; 8];
+        memory.read(Ipa::new(0x4008_0000), &mut seen).unwrap();
+        assert_eq!(seen, [1, 2, 3, 4, 9, 9, 9, 9]);
+    }
+
+    #[test]
+    fn a_device_tree_longer_than_the_protocol_allows_is_refused() {
+        let plan = Plan::new(&[1, 2, 3, 4], ram()).unwrap();
+        assert!(plan.device_tree(0x20_0000).is_ok());
+        let error = plan.device_tree(0x20_0001).unwrap_err();
+        assert_eq!(error, ImageError::DeviceTreeTooLong { size: 0x20_0001 });
+    }
+
+    #[test]
+    fn a_full_ram_leaves_no_room_for_the_device_tree() {
+        let file = vec![1; 0x7c0_0000];
+        let plan = Plan::new(&file, ram()).unwrap();
+        assert!(plan.device_tree(0x1000).is_ok());
+        let file = vec![1; 0x7f0_0000];
+        let error = Plan::new(&file, ram())
+            .unwrap()
+            .device_tree(0x1000)
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ImageError::BeyondRam {
+                    part: Part::DeviceTree,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_never_leaves_ram(
+            magic in prop::sample::select(vec![&b""[..], b"\x7fELF\x02\x01\x01", b"MZ"]),
+            tail in prop::collection::vec(any::<u8>(), 0..256),
+        ) {
+            let file = [magic, &tail[..]].concat();
+            if let Ok(plan) = Plan::new(&file, ram()) {
+                prop_assert!(ram().contains(plan.occupied()));
+                prop_assert!(plan.occupied().offset_of(plan.entry()).is_some());
+                let tree = plan.device_tree(0x1000).unwrap();
+                prop_assert!(!tree.overlaps(plan.occupied()));
+            }
+        }
+    }
+}

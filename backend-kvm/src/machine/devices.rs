@@ -1,0 +1,162 @@
+//! The machine's devices, which outlive its lives, and the way in for console input.
+//!
+//! Input waits in a queue until the UART has room. It gets there from two sides: when it arrives,
+//! by the machine's input thread; when the guest has read some, by the vCPU that read.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::console::Console;
+use crate::devices::{
+    Bus, BusError, InterruptLines, Level, Pl011, Served, Shared, Slot, Unclaimed, Width, lock,
+};
+use crate::layout::{PL011, PL011_SPI, spi};
+use vambrace_core::memory::Ipa;
+use crate::sys::{self, VmOps};
+
+/// What a guest finds beside its RAM.
+pub struct Devices {
+    bus: Bus,
+    uart: Shared<Pl011<Console<Output>>>,
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    /// Is there input that the UART had no room for? Read by every vCPU after every access.
+    has_waiting: AtomicBool,
+}
+
+/// Where the guest's console output goes.
+pub type Output = Box<dyn Write + Send>;
+
+/// Input on its way to the UART.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: VecDeque<u8>,
+    ended: bool,
+}
+
+impl Devices {
+    /// The devices of one machine. Console output goes to `output`, up to `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Two devices claim one address, which the layout does not allow.
+    pub fn new(output: Output, limit: u64, unclaimed: Unclaimed) -> Result<Self, BusError> {
+        let uart = Slot::shared(Pl011::new(Console::new(output, limit)), spi(PL011_SPI));
+        let mut bus = Bus::new(unclaimed);
+        bus.attach("PL011", PL011, uart.clone())?;
+        Ok(Self {
+            bus,
+            uart,
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            has_waiting: AtomicBool::new(false),
+        })
+    }
+
+    /// Gives the guest console input. Waits while more than a screenful is under way, so that a
+    /// guest that never reads takes no memory.
+    pub fn input(&self, bytes: &[u8]) {
+        for chunk in bytes.chunks(INPUT_LIMIT) {
+            let mut waiting = self.waiting();
+            while waiting.bytes.len() + chunk.len() > INPUT_LIMIT && !waiting.ended {
+                waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
+            waiting.bytes.extend(chunk);
+            self.has_waiting.store(true, Ordering::SeqCst);
+            self.arrived.notify_all();
+        }
+    }
+
+    /// The guest reads.
+    pub(crate) fn read<V: VmOps>(
+        &self,
+        vm: &V,
+        address: Ipa,
+        width: Width,
+    ) -> sys::Result<Served<u64>> {
+        let served = self.bus.read(address, width, &Lines(vm))?;
+        if self.has_waiting.load(Ordering::SeqCst) {
+            self.refill(vm)?;
+        }
+        Ok(served)
+    }
+
+    /// The guest writes.
+    pub(crate) fn write<V: VmOps>(
+        &self,
+        vm: &V,
+        address: Ipa,
+        width: Width,
+        value: u64,
+    ) -> sys::Result<Served<()>> {
+        self.bus.write(address, width, value, &Lines(vm))
+    }
+
+    /// Passes input on as it arrives, until [`end_life`](Devices::end_life).
+    pub(crate) fn pump<V: VmOps>(&self, vm: &V) -> sys::Result<()> {
+        loop {
+            self.refill(vm)?;
+            let waiting = self.waiting();
+            if waiting.ended {
+                return Ok(());
+            }
+            drop(self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// The VM is about to be closed: nothing reaches its interrupt lines any more.
+    pub(crate) fn end_life(&self) {
+        self.waiting().ended = true;
+        self.arrived.notify_all();
+        lock(&self.uart).device_mut().sink_mut().flush();
+    }
+
+    /// A new VM takes over: every device as when it was switched on, input still on its way.
+    pub(crate) fn begin_life(&self) {
+        self.waiting().ended = false;
+        self.bus.reset();
+    }
+
+    /// Moves as much input into the UART as it has room for.
+    fn refill<V: VmOps>(&self, vm: &V) -> sys::Result<()> {
+        let mut waiting = self.waiting();
+        let (bytes, _) = waiting.bytes.as_slices();
+        let taken = lock(&self.uart).with(&Lines(vm), |uart| uart.receive(bytes))?;
+        waiting.bytes.drain(..taken);
+        self.has_waiting.store(!waiting.bytes.is_empty(), Ordering::SeqCst);
+        if taken != 0 {
+            self.arrived.notify_all();
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Devices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Devices").field("bus", &self.bus).finish_non_exhaustive()
+    }
+}
+
+/// A VM's GIC as the end of the devices' lines.
+struct Lines<'a, V>(&'a V);
+
+impl<V: VmOps> InterruptLines for Lines<'_, V> {
+    type Error = sys::Error;
+
+    fn set(&self, intid: u32, level: Level) -> sys::Result<()> {
+        let level = match level {
+            Level::Low => sys::Level::Low,
+            Level::High => sys::Level::High,
+        };
+        self.0.set_irq_line(intid, level)
+    }
+}
+
+const INPUT_LIMIT: usize = 4096;

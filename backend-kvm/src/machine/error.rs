@@ -1,0 +1,72 @@
+//! Why a machine could not be made or carried on, on the host's side.
+
+use vambrace_core::ConfigError;
+
+use crate::fdt::FdtError;
+use crate::image::ImageError;
+use crate::layout::LayoutError;
+use crate::memory::MemoryError;
+use crate::sys;
+
+/// What failed; the guest's own failures are ends of a run instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An operation of KVM's failed.
+    #[error(transparent)]
+    Kvm(#[from] sys::Error),
+    /// The machine does not fit an address space or a GIC.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// Guest memory cannot be had or reached.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The image is not usable.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The device tree cannot be written.
+    #[error(transparent)]
+    DeviceTree(#[from] FdtError),
+    /// Core refuses the configuration.
+    #[error("cannot configure the firmware: {0}")]
+    Core(#[from] ConfigError),
+    /// More vCPUs than the host's KVM gives one VM.
+    #[error(
+        "cannot make a machine with {asked} vCPUs: this host's KVM gives a VM at most {most}; \
+         ask for fewer (--cpus)"
+    )]
+    TooManyVcpus {
+        /// How many were asked for.
+        asked: u16,
+        /// How many there may be.
+        most: u32,
+    },
+    /// Core was to answer, and KVM cannot forward calls.
+    #[error(
+        "cannot run with --firmware core: this host's kernel has no SMCCC filter to forward \
+         firmware calls with (Linux 6.4 and newer have it); use --firmware kernel, or a newer \
+         host such as --host lab:6.12"
+    )]
+    NoFilter,
+    /// KVM numbers its vCPUs otherwise than the machine's layout.
+    #[error(
+        "vCPU {vcpu} has MPIDR_EL1 {found:#x} where its affinity has to be {expected:#x}: this \
+         kernel derives it in a way that Vambrace does not know; please report it"
+    )]
+    Mpidr {
+        /// Which vCPU.
+        vcpu: u16,
+        /// The affinity that the device tree gives it.
+        expected: u64,
+        /// The register.
+        found: u64,
+    },
+    /// KVM offers a PSCI version that core does not have.
+    #[error(
+        "this host's KVM offers PSCI version {offered:#x}, older than any that Vambrace has \
+         (0.2); use a host with Linux 4.17 or newer"
+    )]
+    PsciVersion {
+        /// KVM_REG_ARM_PSCI_VERSION.
+        offered: u64,
+    },
+}

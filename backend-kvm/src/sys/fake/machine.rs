@@ -1,0 +1,316 @@
+//! The scripted kernel's machines: each operation noted, then answered as KVM would.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap};
+
+use super::super::{
+    Capability, Errno, Error, Exit, FilterAction, GicOps, Host, Kick, Level, MpState, Operation,
+    RegisterId, Result, VcpuFeatures, VcpuOps, VmOps,
+};
+use super::{Cpu, FakeHost, Presence, State, Step, quantity};
+
+/// A VM as long as any handle on it is left.
+#[derive(Debug)]
+struct Open(FakeHost);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().log.push((None, Operation::CloseVm));
+    }
+}
+
+/// A VM of a [`FakeHost`]'s.
+#[derive(Debug)]
+pub(crate) struct FakeVm(Arc<Open>);
+
+impl FakeVm {
+    pub(super) fn new(host: &FakeHost) -> Self {
+        Self(Arc::new(Open(host.clone())))
+    }
+
+    fn host(&self) -> &FakeHost {
+        &self.0.0
+    }
+}
+
+impl VmOps for FakeVm {
+    type Vcpu = FakeVcpu;
+    type Gic = FakeGic;
+
+    fn capability(&self, capability: Capability) -> Result<u32> {
+        self.host().capability(capability)
+    }
+
+    fn enable(&self, capability: Capability) -> Result<()> {
+        let operation = Operation::Enable(capability);
+        let state = self.host().ask(None, operation)?;
+        match quantity(&state, capability) {
+            0 => Err(Error {
+                vcpu: None,
+                operation,
+                errno: Errno::EINVAL,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn map_ram(&self, slot: u32, region: &GuestRegionMmap) -> Result<()> {
+        let (start, size) = (region.start_addr(), region.len());
+        self.host()
+            .ask(None, Operation::MapRam { slot, start, size })
+            .map(drop)
+    }
+
+    fn create_vcpu(&self, index: u32) -> Result<FakeVcpu> {
+        let operation = Operation::CreateVcpu { index };
+        let mut state = self.host().ask(Some(index), operation)?;
+        if index >= quantity(&state, Capability::MaxVcpus) {
+            return Err(Error {
+                vcpu: Some(index),
+                operation,
+                errno: Errno::EINVAL,
+            });
+        }
+        let number = state.cpus.len();
+        state.cpus.push(Cpu::new(index));
+        Ok(FakeVcpu {
+            index,
+            number,
+            vm: Arc::clone(&self.0),
+        })
+    }
+
+    fn supports_smccc_filter(&self) -> bool {
+        let asked = self.host().ask(None, Operation::ProbeSmcccFilter);
+        asked.is_ok_and(|state| state.smccc_filter == Presence::Present)
+    }
+
+    fn filter_smccc(&self, base: u32, count: u32, action: FilterAction) -> Result<()> {
+        let operation = Operation::FilterSmccc {
+            base,
+            count,
+            action,
+        };
+        match self.host().ask(None, operation)?.smccc_filter {
+            Presence::Present => Ok(()),
+            Presence::Absent => Err(Error {
+                vcpu: None,
+                operation,
+                errno: Errno::EINVAL,
+            }),
+        }
+    }
+
+    fn create_gic_v3(&self) -> Result<FakeGic> {
+        drop(self.host().ask(None, Operation::CreateGicV3)?);
+        Ok(FakeGic(Arc::clone(&self.0)))
+    }
+
+    fn set_irq_line(&self, intid: u32, level: Level) -> Result<()> {
+        self.host()
+            .ask(None, Operation::SetIrqLine { intid, level })
+            .map(drop)
+    }
+}
+
+/// The GIC of a [`FakeVm`].
+#[derive(Debug)]
+pub(crate) struct FakeGic(Arc<Open>);
+
+impl GicOps for FakeGic {
+    fn set_distributor(&self, base: GuestAddress) -> Result<()> {
+        self.0
+            .0
+            .ask(None, Operation::SetDistributor(base))
+            .map(drop)
+    }
+
+    fn set_redistributors(&self, base: GuestAddress) -> Result<()> {
+        self.0
+            .0
+            .ask(None, Operation::SetRedistributors(base))
+            .map(drop)
+    }
+
+    fn add_redistributor_region(&self, index: u16, base: GuestAddress, count: u16) -> Result<()> {
+        self.0
+            .0
+            .ask(
+                None,
+                Operation::AddRedistributorRegion { index, base, count },
+            )
+            .map(drop)
+    }
+
+    fn set_interrupt_count(&self, count: u32) -> Result<()> {
+        self.0
+            .0
+            .ask(None, Operation::SetInterruptCount(count))
+            .map(drop)
+    }
+
+    fn initialise(&self) -> Result<()> {
+        self.0.0.ask(None, Operation::InitialiseGic).map(drop)
+    }
+}
+
+/// A vCPU of a [`FakeVm`]'s.
+#[derive(Debug)]
+pub(crate) struct FakeVcpu {
+    index: u32,
+    /// Its place in [`State::cpus`].
+    number: usize,
+    vm: Arc<Open>,
+}
+
+impl FakeVcpu {
+    fn host(&self) -> &FakeHost {
+        &self.vm.0
+    }
+
+    fn ask(&self, operation: Operation) -> Result<MutexGuard<'_, State>> {
+        self.host().ask(Some(self.index), operation)
+    }
+
+    /// Most operations need an initialised vCPU.
+    fn ask_initialised(&self, operation: Operation) -> Result<MutexGuard<'_, State>> {
+        let state = self.ask(operation)?;
+        match state.cpus[self.number].features {
+            Some(_) => Ok(state),
+            None => Err(Error {
+                vcpu: Some(self.index),
+                operation,
+                errno: Errno::ENOEXEC,
+            }),
+        }
+    }
+
+    /// Carries out a step that does not leave the run, without the lock if it may take long.
+    fn follow<'a>(&'a self, step: Step, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        match step {
+            Step::Set(register, value) => {
+                state.cpus[self.number].registers.insert(register, value);
+                state
+            }
+            Step::Do(something) => {
+                drop(state);
+                something();
+                self.host().lock()
+            }
+            Step::Exit(_) | Step::UntilKicked => unreachable!("handled where a run can end"),
+        }
+    }
+
+    /// Until something changes. A test in which nothing ever does is told so.
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let waited = self.host().0.changed.wait_timeout(state, PATIENCE);
+        let (state, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        let index = self.index;
+        assert!(
+            !result.timed_out(),
+            "vCPU {index} has nothing to do and nobody kicks it"
+        );
+        state
+    }
+}
+
+impl Drop for FakeVcpu {
+    fn drop(&mut self) {
+        self.host().lock().cpus[self.number].gone = true;
+    }
+}
+
+impl VcpuOps for FakeVcpu {
+    type Kicker = FakeKicker;
+
+    fn init(&mut self, features: VcpuFeatures) -> Result<()> {
+        let mut state = self.ask(Operation::Init(features))?;
+        state.cpus[self.number].reset(features);
+        Ok(())
+    }
+
+    fn register(&self, register: RegisterId) -> Result<u64> {
+        let state = self.ask_initialised(Operation::Register(register))?;
+        Ok(state.cpus[self.number].register(register))
+    }
+
+    fn set_register(&mut self, register: RegisterId, value: u64) -> Result<()> {
+        let mut state = self.ask_initialised(Operation::SetRegister(register, value))?;
+        state.cpus[self.number].registers.insert(register, value);
+        Ok(())
+    }
+
+    fn mp_state(&self) -> Result<MpState> {
+        Ok(self.ask(Operation::MpState)?.cpus[self.number].mp_state)
+    }
+
+    fn set_mp_state(&mut self, state: MpState) -> Result<()> {
+        self.ask(Operation::SetMpState(state))?.cpus[self.number].mp_state = state;
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<Exit> {
+        let mut state = self.ask_initialised(Operation::Run)?;
+        loop {
+            let cpu = &state.cpus[self.number];
+            let (kicked, stopped) = (cpu.kicked, cpu.mp_state == MpState::Stopped);
+            let script = state.scripts.entry(self.index).or_default();
+            if kicked {
+                script.pop_front_if(|step| matches!(step, Step::UntilKicked));
+                return Ok(Exit::Kicked);
+            }
+            let next = script.pop_front_if(|step| !stopped && !matches!(step, Step::UntilKicked));
+            state = match next {
+                None => self.wait(state),
+                Some(Step::Exit(exit)) => {
+                    state.before_exit(exit);
+                    return Ok(exit);
+                }
+                Some(step) => self.follow(step, state),
+            };
+        }
+    }
+
+    fn complete_read(&mut self, value: u64) {
+        drop(self.host().note(self.index, Operation::CompleteRead(value)));
+    }
+
+    fn kicker(&self) -> FakeKicker {
+        FakeKicker {
+            host: self.host().clone(),
+            index: self.index,
+            number: self.number,
+        }
+    }
+
+    fn clear_kick(&mut self) {
+        self.host().note(self.index, Operation::ClearKick).cpus[self.number].kicked = false;
+    }
+
+    fn inject_external_abort(&mut self) -> Result<()> {
+        self.ask_initialised(Operation::InjectExternalAbort)
+            .map(drop)
+    }
+}
+
+/// Kicks a [`FakeVcpu`].
+#[derive(Debug, Clone)]
+pub(crate) struct FakeKicker {
+    host: FakeHost,
+    index: u32,
+    number: usize,
+}
+
+impl Kick for FakeKicker {
+    fn kick(&self) {
+        let mut state = self.host.note(self.index, Operation::Kick);
+        let cpu = &mut state.cpus[self.number];
+        cpu.kicked = !cpu.gone;
+        self.host.0.changed.notify_all();
+    }
+}
+
+/// How long a vCPU waits for something to happen before its test has failed.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,226 @@
+//! The registers of a vCPU, by KVM's ids.
+//!
+//! An id is 64 bits: architecture in 63:60 (6 is arm64), size in 55:52 (3 is 64 bits), class in
+//! 27:16, the rest by class. Only 64-bit registers have a name here.
+//!
+//! Linux `Documentation/virt/kvm/api.rst`, KVM_SET_ONE_REG.
+
+use std::fmt;
+
+/// The id of a 64-bit register (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | …).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegisterId(u64);
+
+impl RegisterId {
+    /// X0 to X30.
+    pub const X: [Self; 31] = general();
+    /// SP_EL0.
+    pub const SP_EL0: Self = core(31);
+    /// PC.
+    pub const PC: Self = core(32);
+    /// PSTATE.
+    pub const PSTATE: Self = core(33);
+    /// SP_EL1.
+    pub const SP_EL1: Self = core(34);
+    /// ELR_EL1.
+    pub const ELR_EL1: Self = core(35);
+    /// SPSR_EL1.
+    pub const SPSR_EL1: Self = core(36);
+
+    /// MIDR_EL1.
+    pub const MIDR_EL1: Self = Self::system(3, 0, 0, 0, 0);
+    /// MPIDR_EL1.
+    pub const MPIDR_EL1: Self = Self::system(3, 0, 0, 0, 5);
+    /// ID_AA64MMFR0_EL1.
+    pub const ID_AA64MMFR0_EL1: Self = Self::system(3, 0, 0, 7, 0);
+    /// SCTLR_EL1.
+    pub const SCTLR_EL1: Self = Self::system(3, 0, 1, 0, 0);
+    /// TTBR0_EL1.
+    pub const TTBR0_EL1: Self = Self::system(3, 0, 2, 0, 0);
+    /// TTBR1_EL1.
+    pub const TTBR1_EL1: Self = Self::system(3, 0, 2, 0, 1);
+    /// TCR_EL1.
+    pub const TCR_EL1: Self = Self::system(3, 0, 2, 0, 2);
+    /// ESR_EL1.
+    pub const ESR_EL1: Self = Self::system(3, 0, 5, 2, 0);
+    /// FAR_EL1.
+    pub const FAR_EL1: Self = Self::system(3, 0, 6, 0, 0);
+    /// MAIR_EL1.
+    pub const MAIR_EL1: Self = Self::system(3, 0, 10, 2, 0);
+    /// VBAR_EL1.
+    pub const VBAR_EL1: Self = Self::system(3, 0, 12, 0, 0);
+
+    /// KVM_REG_ARM_PSCI_VERSION: the PSCI version KVM answers with.
+    pub const PSCI_VERSION: Self = Self(CLASS_FIRMWARE);
+    /// KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1: its level on this host.
+    pub const WORKAROUND_1: Self = Self(CLASS_FIRMWARE | 1);
+    /// KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2: its level on this host.
+    pub const WORKAROUND_2: Self = Self(CLASS_FIRMWARE | 2);
+    /// KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3: its level on this host.
+    pub const WORKAROUND_3: Self = Self(CLASS_FIRMWARE | 3);
+    /// KVM_REG_ARM_STD_BMAP: standard services KVM answers. Linux 5.19.
+    pub const STD_BITMAP: Self = Self(CLASS_BITMAP);
+    /// KVM_REG_ARM_STD_HYP_BMAP: standard hypervisor services KVM answers. Linux 5.19.
+    pub const STD_HYP_BITMAP: Self = Self(CLASS_BITMAP | 1);
+    /// KVM_REG_ARM_VENDOR_HYP_BMAP: vendor hypervisor services KVM answers. Linux 5.19.
+    pub const VENDOR_HYP_BITMAP: Self = Self(CLASS_BITMAP | 2);
+    /// KVM_REG_ARM_VENDOR_HYP_BMAP_2: more of them. Linux 6.15.
+    pub const VENDOR_HYP_BITMAP_2: Self = Self(CLASS_BITMAP | 3);
+
+    /// A system register by its encoding, as MRS and MSR have it. Excess bits are dropped.
+    pub const fn system(op0: u8, op1: u8, crn: u8, crm: u8, op2: u8) -> Self {
+        Self(
+            CLASS_SYSTEM
+                | (op0 as u64 & 0b11) << 14
+                | (op1 as u64 & 0b111) << 11
+                | (crn as u64 & 0b1111) << 7
+                | (crm as u64 & 0b1111) << 3
+                | (op2 as u64 & 0b111),
+        )
+    }
+
+    /// The number KVM knows it by.
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+}
+
+/// The architecture's or the ABI's name; the number where there is none here.
+impl fmt::Display for RegisterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(index) = RegisterId::X.iter().position(|x| x == self) {
+            return write!(f, "X{index}");
+        }
+        match NAMES.iter().find(|(register, _)| register == self) {
+            Some((_, name)) => f.write_str(name),
+            None => write!(f, "register {:#018x}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for RegisterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// X0 to X30 stand at the start of `struct kvm_regs`.
+const fn general() -> [RegisterId; 31] {
+    let mut registers = [RegisterId(0); 31];
+    let mut index = 0;
+    while index < 31 {
+        registers[index] = core(index as u64);
+        index += 1;
+    }
+    registers
+}
+
+/// The register at 64-bit word `index` of `struct kvm_regs`; KVM counts in 32-bit words.
+const fn core(index: u64) -> RegisterId {
+    RegisterId(CLASS_CORE | index << 1)
+}
+
+const CLASS_CORE: u64 = 0x6030_0000_0010_0000;
+const CLASS_SYSTEM: u64 = 0x6030_0000_0013_0000;
+const CLASS_FIRMWARE: u64 = 0x6030_0000_0014_0000;
+const CLASS_BITMAP: u64 = 0x6030_0000_0016_0000;
+
+const NAMES: &[(RegisterId, &str)] = &[
+    (RegisterId::SP_EL0, "SP_EL0"),
+    (RegisterId::PC, "PC"),
+    (RegisterId::PSTATE, "PSTATE"),
+    (RegisterId::SP_EL1, "SP_EL1"),
+    (RegisterId::ELR_EL1, "ELR_EL1"),
+    (RegisterId::SPSR_EL1, "SPSR_EL1"),
+    (RegisterId::MIDR_EL1, "MIDR_EL1"),
+    (RegisterId::MPIDR_EL1, "MPIDR_EL1"),
+    (RegisterId::ID_AA64MMFR0_EL1, "ID_AA64MMFR0_EL1"),
+    (RegisterId::SCTLR_EL1, "SCTLR_EL1"),
+    (RegisterId::TTBR0_EL1, "TTBR0_EL1"),
+    (RegisterId::TTBR1_EL1, "TTBR1_EL1"),
+    (RegisterId::TCR_EL1, "TCR_EL1"),
+    (RegisterId::ESR_EL1, "ESR_EL1"),
+    (RegisterId::FAR_EL1, "FAR_EL1"),
+    (RegisterId::MAIR_EL1, "MAIR_EL1"),
+    (RegisterId::VBAR_EL1, "VBAR_EL1"),
+    (RegisterId::PSCI_VERSION, "KVM_REG_ARM_PSCI_VERSION"),
+    (
+        RegisterId::WORKAROUND_1,
+        "KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1",
+    ),
+    (
+        RegisterId::WORKAROUND_2,
+        "KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2",
+    ),
+    (
+        RegisterId::WORKAROUND_3,
+        "KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3",
+    ),
+    (RegisterId::STD_BITMAP, "KVM_REG_ARM_STD_BMAP"),
+    (RegisterId::STD_HYP_BITMAP, "KVM_REG_ARM_STD_HYP_BMAP"),
+    (RegisterId::VENDOR_HYP_BITMAP, "KVM_REG_ARM_VENDOR_HYP_BMAP"),
+    (
+        RegisterId::VENDOR_HYP_BITMAP_2,
+        "KVM_REG_ARM_VENDOR_HYP_BMAP_2",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn core_registers_count_in_words_of_kvm_regs() {
+        assert_eq!(RegisterId::X[0].raw(), 0x6030_0000_0010_0000);
+        assert_eq!(RegisterId::X[1].raw(), 0x6030_0000_0010_0002);
+        assert_eq!(RegisterId::X[30].raw(), 0x6030_0000_0010_003c);
+        assert_eq!(RegisterId::SP_EL0.raw(), 0x6030_0000_0010_003e);
+        assert_eq!(RegisterId::PC.raw(), 0x6030_0000_0010_0040);
+        assert_eq!(RegisterId::PSTATE.raw(), 0x6030_0000_0010_0042);
+        assert_eq!(RegisterId::SP_EL1.raw(), 0x6030_0000_0010_0044);
+        assert_eq!(RegisterId::ELR_EL1.raw(), 0x6030_0000_0010_0046);
+        assert_eq!(RegisterId::SPSR_EL1.raw(), 0x6030_0000_0010_0048);
+    }
+
+    #[test]
+    fn system_registers_follow_their_encoding() {
+        assert_eq!(RegisterId::MIDR_EL1.raw(), 0x6030_0000_0013_c000);
+        assert_eq!(RegisterId::MPIDR_EL1.raw(), 0x6030_0000_0013_c005);
+        assert_eq!(RegisterId::ID_AA64MMFR0_EL1.raw(), 0x6030_0000_0013_c038);
+        assert_eq!(RegisterId::SCTLR_EL1.raw(), 0x6030_0000_0013_c080);
+        assert_eq!(RegisterId::TTBR0_EL1.raw(), 0x6030_0000_0013_c100);
+        assert_eq!(RegisterId::TTBR1_EL1.raw(), 0x6030_0000_0013_c101);
+        assert_eq!(RegisterId::TCR_EL1.raw(), 0x6030_0000_0013_c102);
+        assert_eq!(RegisterId::ESR_EL1.raw(), 0x6030_0000_0013_c290);
+        assert_eq!(RegisterId::FAR_EL1.raw(), 0x6030_0000_0013_c300);
+        assert_eq!(RegisterId::MAIR_EL1.raw(), 0x6030_0000_0013_c510);
+        assert_eq!(RegisterId::VBAR_EL1.raw(), 0x6030_0000_0013_c600);
+    }
+
+    #[test]
+    fn firmware_registers_have_classes_of_their_own() {
+        assert_eq!(RegisterId::PSCI_VERSION.raw(), 0x6030_0000_0014_0000);
+        assert_eq!(RegisterId::WORKAROUND_3.raw(), 0x6030_0000_0014_0003);
+        assert_eq!(RegisterId::STD_BITMAP.raw(), 0x6030_0000_0016_0000);
+        assert_eq!(RegisterId::VENDOR_HYP_BITMAP_2.raw(), 0x6030_0000_0016_0003);
+    }
+
+    #[test]
+    fn registers_print_their_names() {
+        assert_eq!(RegisterId::X[17].to_string(), "X17");
+        assert_eq!(RegisterId::PC.to_string(), "PC");
+        assert_eq!(
+            RegisterId::PSCI_VERSION.to_string(),
+            "KVM_REG_ARM_PSCI_VERSION"
+        );
+        let unnamed = RegisterId::system(3, 3, 14, 0, 1);
+        assert_eq!(unnamed.to_string(), "register 0x603000000013df01");
+    }
+
+    #[test]
+    fn no_register_is_named_twice() {
+        for (at, (register, _)) in NAMES.iter().enumerate() {
+            assert!(!NAMES[..at].iter().any(|(earlier, _)| earlier == register));
+        }
+    }
+}

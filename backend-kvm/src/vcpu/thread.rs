@@ -1,0 +1,122 @@
+//! The loop of one vCPU: prepare, run, answer the exit.
+//!
+//! What happens on every exit (an access to a device, a firmware call) stays in the inner loop and
+//! takes no lock but that of what it touches. Anything that may turn the vCPU off or end the
+//! machine goes back through `prepare`, with the kick cleared first: a kick that comes later ends
+//! the next run.
+
+use vambrace_core::memory::Ipa;
+
+use super::abort;
+use crate::abort::Fault;
+use crate::devices::Served;
+use crate::firmware::{Answered, Firmware, Ready};
+use crate::machine::{Control, Crash, Devices, Stop};
+use crate::memory::GuestMemory;
+use crate::sys::{self, Exit, VcpuOps, VmOps};
+
+/// What the vCPUs of one life share.
+pub(crate) struct Board<'a, V: VmOps, F> {
+    pub(crate) vm: &'a V,
+    pub(crate) memory: &'a GuestMemory,
+    pub(crate) devices: &'a Devices,
+    pub(crate) firmware: &'a F,
+    pub(crate) control: &'a Control<<V::Vcpu as VcpuOps>::Kicker>,
+}
+
+/// One vCPU on its thread.
+pub(crate) struct Thread<'a, V: VmOps, F> {
+    index: usize,
+    vcpu: V::Vcpu,
+    board: &'a Board<'a, V, F>,
+}
+
+impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
+    pub(crate) fn new(index: usize, vcpu: V::Vcpu, board: &'a Board<'a, V, F>) -> Self {
+        Self { index, vcpu, board }
+    }
+
+    /// Runs the vCPU until the machine stops, then reports that it has left the guest.
+    pub(crate) fn run(mut self) {
+        if let Err(stop) = self.live() {
+            self.board.control.stop(stop);
+            self.board.firmware.wake_all();
+        }
+        self.board.firmware.stopped(self.index);
+    }
+
+    /// `Ok` when somebody else has stopped the machine, `Err` when this vCPU does.
+    fn live(&mut self) -> Result<(), Stop> {
+        loop {
+            self.vcpu.clear_kick();
+            let control = self.board.control;
+            let ready =
+                self.board.firmware.prepare(self.index, &mut self.vcpu, || control.has_stopped())?;
+            match ready {
+                Ready::Leave => return Ok(()),
+                Ready::Run => self.run_until_asked()?,
+            }
+        }
+    }
+
+    /// Runs the guest until the vCPU has to prepare again.
+    fn run_until_asked(&mut self) -> Result<(), Stop> {
+        loop {
+            let exit = self.vcpu.run()?;
+            match self.answer(exit)? {
+                Answered::Resume => {}
+                Answered::Prepare => return Ok(()),
+                Answered::Machine(event) => return Err(Stop::Event(event)),
+                Answered::Unexpected(event) => {
+                    return Err(self.crash(Exit::SystemEvent(event)));
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, exit: Exit) -> Result<Answered, Stop> {
+        let Board { vm, devices, firmware, .. } = *self.board;
+        match exit {
+            Exit::MmioRead { address, width } => match devices.read(vm, Ipa::new(address.0), convert(width))? {
+                Served::Done(value) => self.vcpu.complete_read(value),
+                Served::ExternalAbort => self.vcpu.inject_external_abort()?,
+            },
+            Exit::MmioWrite { address, width, value } => {
+                match devices.write(vm, Ipa::new(address.0), convert(width), value)? {
+                    Served::Done(()) => {}
+                    Served::ExternalAbort => self.vcpu.inject_external_abort()?,
+                }
+            }
+            Exit::Hypercall { function, conduit } => {
+                return Ok(firmware.call(self.index, &mut self.vcpu, function, conduit)?);
+            }
+            Exit::SystemEvent(event) => {
+                return Ok(firmware.event(self.index, &mut self.vcpu, event)?);
+            }
+            Exit::Kicked => return Ok(Answered::Prepare),
+            Exit::UndecodableAbort { esr_iss, fault_ipa } => {
+                let fault = Fault { esr_iss, ipa: Ipa::new(fault_ipa.0) };
+                abort::emulate(self.index, &mut self.vcpu, self.board, fault)?;
+            }
+            Exit::FailedEntry { .. }
+            | Exit::InternalError { .. }
+            | Exit::MemoryFault { .. }
+            | Exit::Unknown(_) => return Err(self.crash(exit)),
+        }
+        Ok(Answered::Resume)
+    }
+
+    fn crash(&self, exit: Exit) -> Stop {
+        Stop::Crashed(Crash::exit(self.index, &self.vcpu, exit))
+    }
+}
+
+impl From<sys::Error> for Stop {
+    fn from(error: sys::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn convert(width: sys::MmioWidth) -> crate::devices::Width {
+    crate::devices::Width::new(width.bytes() as usize).unwrap()
+}

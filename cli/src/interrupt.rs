@@ -1,0 +1,55 @@
+//! Ctrl-C and its kin, made into an orderly end.
+//!
+//! The first signal cancels what is being done, so that everything is let go of on the way out; a
+//! second one ends us on the spot. (A closed terminal needs nothing of the kind: SIGHUP ends us, and
+//! a host dies with us in any case.)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use vambrace_lab::Cancel;
+
+use crate::failure::Failure;
+
+/// Turns signals into a cancellation.
+#[derive(Debug)]
+pub(crate) struct Interrupt {
+    cancel: Cancel,
+    signal: Arc<AtomicI32>,
+}
+
+impl Interrupt {
+    /// Watches for signals from now on.
+    pub(crate) fn watch() -> Result<Self, Failure> {
+        let failed = |error| Failure::new(format!("cannot watch for signals: {error}"));
+        let cancel = Cancel::new().map_err(failed)?;
+        let signal = Arc::new(AtomicI32::new(0));
+        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+        let (told, seen) = (cancel.clone(), Arc::clone(&signal));
+        std::thread::spawn(move || {
+            for number in &mut signals {
+                if seen.swap(number, Ordering::SeqCst) != 0 {
+                    // The process ends here, as if the signal had never been watched.
+                    let _ = signal_hook::low_level::emulate_default_handler(number);
+                }
+                told.cancel();
+            }
+        });
+        Ok(Self { cancel, signal })
+    }
+
+    /// What a signal sets.
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// The failure that `error` is: a cancellation is the signal's doing.
+    pub(crate) fn failure(&self, error: vambrace_lab::Error) -> Failure {
+        match (&error, self.signal.load(Ordering::SeqCst)) {
+            (vambrace_lab::Error::Cancelled, signal) if signal != 0 => Failure::Signal(signal),
+            _ => Failure::Lab(error),
+        }
+    }
+}

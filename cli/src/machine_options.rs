@@ -1,0 +1,137 @@
+//! Options of a machine that several commands take.
+
+use std::str::FromStr;
+
+use vambrace_core::firmware::{self, KvmGeneration};
+use vambrace_kvm::machine::{Config, FirmwareKind, OnReset};
+
+use crate::host::version_of;
+use crate::test::Firmware;
+
+/// A size in bytes, written with K, M or G.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(u64);
+
+impl Size {
+    /// How many bytes.
+    pub(crate) const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, shift) = match text.char_indices().last() {
+            Some((at, 'K' | 'k')) => (&text[..at], 10),
+            Some((at, 'M' | 'm')) => (&text[..at], 20),
+            Some((at, 'G' | 'g')) => (&text[..at], 30),
+            Some(_) | None => (text, 0),
+        };
+        number
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(1 << shift))
+            .map(Self)
+            .ok_or_else(|| "write a number of bytes with K, M or G, such as 128M".into())
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes if bytes.is_multiple_of(1 << 30) => write!(f, "{}G", bytes >> 30),
+            bytes if bytes.is_multiple_of(1 << 20) => write!(f, "{}M", bytes >> 20),
+            bytes if bytes.is_multiple_of(1 << 10) => write!(f, "{}K", bytes >> 10),
+            bytes => write!(f, "{bytes}"),
+        }
+    }
+}
+
+/// Whose answers core gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Dialect {
+    /// Those of the host kernel's KVM.
+    Kvm,
+    /// The specification's.
+    Spec,
+}
+
+impl Dialect {
+    /// As on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Spec => "spec",
+        }
+    }
+
+    /// Core's dialect on a host with this kernel release.
+    pub(crate) fn of(self, release: &str) -> firmware::Dialect {
+        let (major, minor) = version_of(release);
+        match self {
+            Self::Kvm => firmware::Dialect::Kvm(KvmGeneration::of_release(major, minor)),
+            Self::Spec => firmware::Dialect::Specification,
+        }
+    }
+}
+
+impl From<Firmware> for FirmwareKind {
+    fn from(firmware: Firmware) -> Self {
+        match firmware {
+            Firmware::Kernel => Self::Kernel,
+            Firmware::Core => Self::Core,
+        }
+    }
+}
+
+/// A machine as it is unless told otherwise.
+pub(crate) fn config(vcpus: u16, memory: u64) -> Config {
+    Config {
+        vcpus,
+        memory,
+        boot_arguments: None,
+        firmware: FirmwareKind::Kernel,
+        dialect: firmware::Dialect::Specification,
+        reset: OnReset::Reboot { most: DEFAULT_RESETS },
+        time_limit: None,
+        flip: None,
+    }
+}
+
+/// How often a machine reboots before its guest counts as crashed.
+pub(crate) const DEFAULT_RESETS: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [("128M", 128 << 20), ("4g", 4 << 30), ("64k", 64 << 10), ("7", 7)] {
+            assert_eq!(text.parse::<Size>().unwrap().bytes(), bytes, "{text}");
+        }
+        for wrong in ["", "M", "12T", "-1", "1.5G", "99999999999G", "1 M"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_size_reads_back_as_it_is_written() {
+        for text in ["128M", "1G", "64K", "7"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_hosts_kernel_chooses_the_dialect() {
+        let of = |release| Dialect::Kvm.of(release);
+        assert_eq!(
+            of("6.12.107+deb13-cloud-arm64"),
+            firmware::Dialect::Kvm(KvmGeneration::V6_12)
+        );
+        assert_eq!(of("5.10.0-32-cloud-arm64"), firmware::Dialect::Kvm(KvmGeneration::V5_10));
+        assert_eq!(Dialect::Spec.of("6.12.1"), firmware::Dialect::Specification);
+    }
+}

@@ -1,0 +1,209 @@
+//! Where the arm64 program is that becomes a lab host's init.
+//!
+//! It is this program, built from the same sources for `aarch64-unknown-linux-musl`. A release
+//! package carries it as `vambrace-aarch64` beside `vambrace`; in a source checkout it lies in the
+//! target directory and is built when it is missing or stale. Its build id is compared with ours
+//! before it is used: never does a stale one run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use vambrace_lab::Program;
+use vambrace_lab::build_id::BuildId;
+
+use crate::build_id::BUILD_ID;
+use crate::failure::Failure;
+use crate::progress::say;
+
+/// The arm64 program that belongs to this one, built first if that is needed and possible.
+pub(crate) fn locate() -> Result<Program, Failure> {
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("cannot tell where this program lies: {error}")))?;
+    let beside = own.with_file_name(BESIDE);
+    if beside.exists() {
+        return accept(Program::open(&beside)?, BUILD_ID).map_err(|program| {
+            Failure::new(stale(&program)).with_hint(
+                "install both programs from the same package, or build both: cargo xtask build",
+            )
+        });
+    }
+    let Some(checkout) = Checkout::of_this_program(&own) else {
+        return Err(Failure::new(format!("`{}` is missing", beside.display())).with_hint(
+            "install it from the package that this program came from; or, in the sources, build \
+             both: cargo xtask build",
+        ));
+    };
+    let path = checkout.program();
+    if let Ok(program) = Program::open(&path)
+        && let Ok(program) = accept(program, BUILD_ID)
+    {
+        return Ok(program);
+    }
+    checkout.build()?;
+    accept(Program::open(&path)?, BUILD_ID).map_err(|program| {
+        Failure::new(format!(
+            "this program is older than the sources in `{}`: {}",
+            checkout.root.display(),
+            stale(&program)
+        ))
+        .with_hint("build it again: cargo xtask build (or cargo build -p vambrace)")
+    })
+}
+
+/// The source checkout that this program was built in.
+#[derive(Debug, PartialEq, Eq)]
+struct Checkout {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Checkout {
+    fn of_this_program(own: &Path) -> Option<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+        let variable = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        Self::find(root, own, variable)
+    }
+
+    /// The checkout at `root`, if it still is one. Its target directory is the one that `own` lies
+    /// in; elsewhere (an installed program) the one that cargo would use.
+    fn find(root: &Path, own: &Path, variable: Option<PathBuf>) -> Option<Self> {
+        if !root.join("cli/Cargo.toml").is_file() || !root.join("Cargo.lock").is_file() {
+            return None;
+        }
+        // target/debug/vambrace, target/TRIPLE/debug/vambrace, target/debug/deps/vambrace-…
+        let around = own
+            .ancestors()
+            .skip(2)
+            .take(3)
+            .find(|path| path.join("CACHEDIR.TAG").is_file());
+        let target = around
+            .map(Path::to_owned)
+            .or_else(|| variable.and_then(|path| std::path::absolute(path).ok()))
+            .unwrap_or_else(|| root.join("target"));
+        Some(Self {
+            root: root.to_owned(),
+            target,
+        })
+    }
+
+    fn program(&self) -> PathBuf {
+        self.target.join(TARGET).join("release/vambrace")
+    }
+
+    fn build(&self) -> Result<(), Failure> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        say(&format!(
+            "building the arm64 program for lab hosts: cargo build --release --target {TARGET} \
+             -p vambrace"
+        ));
+        let status = Command::new(&cargo)
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "--target",
+                TARGET,
+                "-p",
+                "vambrace",
+            ])
+            .arg("--target-dir")
+            .arg(&self.target)
+            .current_dir(&self.root)
+            .stdin(Stdio::null())
+            // Standard output is the command's own; cargo says nothing of use there.
+            .stdout(Stdio::null())
+            .status()
+            .map_err(|error| {
+                Failure::new(format!("cannot run `{}`: {error}", cargo.display()))
+                    .with_hint("install Rust with rustup, then: cargo xtask setup")
+            })?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "the arm64 program cannot be built: cargo ended with {status}"
+        ))
+        .with_hint("cargo's messages stand above; a missing target is added by: cargo xtask setup"))
+    }
+}
+
+/// `program`, or the program again if it was built from other sources than `expected` names.
+fn accept(program: Program, expected: BuildId) -> Result<Program, Program> {
+    if program.build_id() == expected {
+        Ok(program)
+    } else {
+        Err(program)
+    }
+}
+
+fn stale(program: &Program) -> String {
+    format!(
+        "`{}` was built from other sources ({}) than this program ({BUILD_ID})",
+        program.path().display(),
+        program.build_id()
+    )
+}
+
+const TARGET: &str = "aarch64-unknown-linux-musl";
+const BESIDE: &str = "vambrace-aarch64";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkout() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("cli")).unwrap();
+        std::fs::write(root.path().join("cli/Cargo.toml"), "").unwrap();
+        std::fs::write(root.path().join("Cargo.lock"), "").unwrap();
+        root
+    }
+
+    fn target(own: &str, variable: Option<&str>) -> PathBuf {
+        let root = checkout();
+        let build = tempfile::tempdir().unwrap();
+        std::fs::write(build.path().join("CACHEDIR.TAG"), "").unwrap();
+        let own = build.path().join(own);
+        let found = Checkout::find(root.path(), &own, variable.map(PathBuf::from)).unwrap();
+        let relative = found
+            .target
+            .strip_prefix(build.path())
+            .map(|_| PathBuf::from("BUILD"));
+        let at_root = found
+            .target
+            .strip_prefix(root.path())
+            .map(|path| Path::new("ROOT").join(path));
+        relative.or(at_root).unwrap_or(found.target)
+    }
+
+    #[test]
+    fn the_target_directory_is_the_one_this_program_lies_in() {
+        for own in [
+            "debug/vambrace",
+            "x86_64-unknown-linux-gnu/release/vambrace",
+        ] {
+            assert_eq!(target(own, Some("/elsewhere")), Path::new("BUILD"));
+        }
+    }
+
+    #[test]
+    fn an_installed_program_uses_the_directory_that_cargo_would() {
+        assert_eq!(
+            target("a/b/c/d/bin/vambrace", Some("/elsewhere")),
+            Path::new("/elsewhere")
+        );
+        assert_eq!(
+            target("a/b/c/d/bin/vambrace", None),
+            Path::new("ROOT/target")
+        );
+    }
+
+    #[test]
+    fn a_checkout_that_is_gone_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(
+            Checkout::find(root.path(), Path::new("/x/debug/vambrace"), None),
+            None
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Finds the test programs and checks each before anything runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vambrace_kvm::image::Claim;
+use vambrace_kvm::machine::Machine;
+
+use super::TestArgs;
+use crate::failure::Failure;
+use crate::machine_options::config;
+
+/// One test program.
+#[derive(Debug, Clone)]
+pub(crate) struct TestImage {
+    /// Its file name.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Its content.
+    pub(crate) bytes: Vec<u8>,
+    /// What its header says.
+    pub(crate) claim: Option<Claim>,
+}
+
+/// All programs at `paths`, a directory's in the order of their names.
+pub(super) fn collect(paths: &[PathBuf], args: &TestArgs) -> Result<Vec<TestImage>, Failure> {
+    let mut images = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            for file in programs_in(path)? {
+                images.push(TestImage::open(&file)?);
+            }
+        } else {
+            images.push(TestImage::open(path)?);
+        }
+    }
+    for image in &images {
+        image.check(args)?;
+    }
+    Ok(images)
+}
+
+impl TestImage {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let bytes = read(path)?;
+        let claim = Claim::parse(&bytes).map_err(|error| Failure::image(path, &error))?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self { name, path: path.to_owned(), bytes, claim })
+    }
+
+    /// How many vCPUs its machine gets.
+    pub(super) fn vcpus(&self, args: &TestArgs) -> u16 {
+        args.cpus.unwrap_or_else(|| self.claim.as_ref().map_or(1, |claim| claim.vcpus))
+    }
+
+    /// How much RAM its machine gets, in bytes.
+    pub(super) fn memory(&self, args: &TestArgs) -> u64 {
+        let needed = self.claim.as_ref().and_then(|claim| claim.memory).unwrap_or(0);
+        args.memory.bytes().max(needed)
+    }
+
+    fn check(&self, args: &TestArgs) -> Result<(), Failure> {
+        let config = config(self.vcpus(args), self.memory(args));
+        match Machine::new(config, &self.bytes) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::image(&self.path, &error)),
+        }
+    }
+}
+
+/// The content of an image file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::image(path, &format!("cannot read it: {error}")))
+}
+
+/// The files of a directory that are programs: whatever has no name of another kind.
+fn programs_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::image(directory, &format!("cannot read the directory: {error}"))
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let is_program = path
+            .extension()
+            .is_none_or(|extension| PROGRAMS.iter().any(|&program| extension == program));
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        if path.is_file() && is_program && !is_hidden {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::image(directory, &"no test program is in this directory"));
+    }
+    Ok(files)
+}
+
+const PROGRAMS: [&str; 4] = ["elf", "bin", "flat", "img"];

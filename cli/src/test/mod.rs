@@ -1,0 +1,120 @@
+//! `vambrace test`: bare-metal guest tests, each in a fresh VM.
+
+mod collect;
+mod compare;
+mod inside;
+mod judge;
+mod lab;
+mod record;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use vambrace_kvm::firmware::AnswerFlip;
+
+use crate::failure::Failure;
+use crate::host::{Host, HostChoice};
+use crate::machine_options::{Dialect, Size};
+pub(crate) use collect::read as read_image;
+pub(crate) use record::Firmware;
+use report::Printer;
+
+/// Runs bare-metal guest tests, each in a fresh virtual machine
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct TestArgs {
+    /// Test programs (ELF, arm64 Image or flat binary), or directories of them
+    #[arg(required = true, value_name = "IMAGE|DIR")]
+    images: Vec<PathBuf>,
+
+    /// Where to run: auto, local, or lab[:KERNEL[:CPU]]
+    #[arg(long, default_value = "auto", value_name = "HOST")]
+    host: HostChoice,
+
+    /// Who answers firmware calls; both, to hold their transcripts against each other
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "kernel")]
+    firmware: Vec<Firmware>,
+
+    /// Whose answers core gives: those of the host's KVM, or the specification's
+    #[arg(long, value_enum, default_value = "kvm")]
+    dialect: Dialect,
+
+    /// vCPUs of every machine, instead of the number in each test's header
+    #[arg(long, value_name = "N")]
+    cpus: Option<u16>,
+
+    /// RAM of every machine, at least; a test's header may ask for more
+    #[arg(long, default_value = "128M", value_name = "SIZE")]
+    memory: Size,
+
+    /// How long one machine may take, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    timeout: u64,
+
+    /// Print one JSON record a line instead of a table
+    #[arg(long)]
+    json: bool,
+
+    /// Flip one bit of x0 in core's answers to FUNCTION, to see that the comparison notices
+    #[arg(long, value_name = "FUNCTION:BIT", value_parser = parse_flip)]
+    flip_answer: Option<AnswerFlip>,
+}
+
+/// Runs the tests; 0 if all passed, 1 if some failed.
+pub(crate) fn run(args: &TestArgs) -> Result<ExitCode, Failure> {
+    let images = collect::collect(&args.images, args)?;
+    let mut printer = Printer::new(args.json);
+    let summary = match args.host.resolve()? {
+        Host::Local => inside::run(args, &images, &mut |record| printer.print(&record))?,
+        Host::Lab(spec) => lab::run(args, &images, spec, printer.clone())?,
+    };
+    printer.finish(&summary).map_err(Failure::from)?;
+    Ok(if summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl TestArgs {
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
+/// `0x84000000:0`
+fn parse_flip(text: &str) -> Result<AnswerFlip, String> {
+    let parse = || {
+        let (function, bit) = text.split_once(':')?;
+        let function = u32::from_str_radix(function.strip_prefix("0x")?, 16).ok()?;
+        let bit = bit.parse().ok().filter(|bit| *bit < 64)?;
+        Some(AnswerFlip { function, bit })
+    };
+    parse().ok_or_else(|| "write a function id and a bit of x0, such as 0x84000000:0".into())
+}
+
+const EXAMPLES: &str = "\
+Each test runs in a virtual machine of its own, on real arm64 KVM: this machine's, or that of an
+emulated host that starts in seconds. Its console output is its transcript; it passes by ending
+with exit code 0 (PSCI SYSTEM_RESET2 with type 0x8000_0000 | code).
+
+Examples:
+  vambrace test build/tests/                        every test in a directory
+  vambrace test --host lab:6.1 boot.elf             on Linux 6.1, emulated
+  vambrace test --firmware kernel,core tests/       KVM's firmware and ours must say the same
+  vambrace test --json tests/ | jq .verdict         for programs
+
+Exit codes: 0 all passed, 1 some failed, 125 usage or an error of ours.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flip_names_a_function_and_a_bit() {
+        let flip = AnswerFlip { function: 0x8400_0000, bit: 3 };
+        assert_eq!(parse_flip("0x84000000:3"), Ok(flip));
+        for wrong in ["", "0x84000000", "0x84000000:64", "84000000:0", "0x1ffffffff:0"] {
+            assert!(parse_flip(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What `vambrace test` finds, as records: one JSON object a line with `--json`.
+//!
+//! The program in a lab host writes these lines and the program outside reads them, so a table
+//! and `--json` say the same, wherever the tests ran.
+
+use serde::{Deserialize, Serialize};
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub(crate) enum Record {
+    /// Where the tests run; the first record.
+    Host(Host),
+    /// One test under one firmware.
+    Test(Test),
+    /// One test's transcripts under two firmwares, held against each other.
+    Comparison(Comparison),
+    /// All of them; the last record.
+    Summary(Summary),
+}
+
+/// The machine with KVM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Host {
+    /// `local`, or the lab host's name.
+    pub(crate) name: String,
+    /// Its kernel's release.
+    pub(crate) kernel: String,
+    /// The PSCI version that guests are told.
+    pub(crate) psci: String,
+}
+
+/// One test under one firmware.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Test {
+    /// The image's file name.
+    pub(crate) name: String,
+    /// What it claims, if its header says.
+    pub(crate) claim: Option<String>,
+    /// Who answered.
+    pub(crate) firmware: Firmware,
+    /// How it came out.
+    pub(crate) verdict: Verdict,
+    /// Why it failed or was skipped.
+    pub(crate) reason: Option<String>,
+    /// From the VM's creation to its end.
+    pub(crate) seconds: f64,
+    /// How often the machine was reset and booted again.
+    pub(crate) resets: u32,
+    /// How many calls the guest says it made, outside the range that KVM keeps to itself.
+    pub(crate) calls: Option<u64>,
+    /// How many of them KVM forwarded to core.
+    pub(crate) forwarded_calls: u64,
+    /// What it printed, line by line, without the line that counts its calls.
+    pub(crate) transcript: Vec<String>,
+}
+
+/// Who answers firmware calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Firmware {
+    /// KVM's own code.
+    Kernel,
+    /// Vambrace's core, with the calls forwarded by KVM (Linux 6.4 and newer).
+    Core,
+}
+
+impl Firmware {
+    /// As on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Core => "core",
+        }
+    }
+}
+
+/// How a test came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    /// The claim holds.
+    Pass,
+    /// It does not, or the test did not get that far.
+    Fail,
+    /// It cannot hold here, by its own header.
+    Skip,
+}
+
+/// Two transcripts of one test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Comparison {
+    /// The image's file name.
+    pub(crate) name: String,
+    /// The first difference, if there is one.
+    pub(crate) difference: Option<Difference>,
+}
+
+/// Where two transcripts part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Difference {
+    /// The line's number, from 1.
+    pub(crate) line: usize,
+    /// The line under KVM's firmware, if there is one.
+    pub(crate) kernel: Option<String>,
+    /// The line under core, if there is one.
+    pub(crate) core: Option<String>,
+}
+
+/// Counts of tests, a test under two firmwares counting twice and each comparison once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    /// How many passed.
+    pub(crate) passed: usize,
+    /// How many failed.
+    pub(crate) failed: usize,
+    /// How many were skipped.
+    pub(crate) skipped: usize,
+    /// How many pairs of transcripts are equal.
+    pub(crate) transcripts_equal: usize,
+    /// How many differ.
+    pub(crate) transcripts_different: usize,
+}
+
+impl Summary {
+    /// Did everything that ran come out right?
+    pub(crate) const fn is_success(&self) -> bool {
+        self.failed == 0 && self.transcripts_different == 0
+    }
+
+    /// Counts one more record.
+    pub(crate) fn add(&mut self, record: &Record) {
+        match record {
+            Record::Test(test) => match test.verdict {
+                Verdict::Pass => self.passed += 1,
+                Verdict::Fail => self.failed += 1,
+                Verdict::Skip => self.skipped += 1,
+            },
+            Record::Comparison(Comparison { difference: None, .. }) => self.transcripts_equal += 1,
+            Record::Comparison(_) => self.transcripts_different += 1,
+            Record::Host(_) | Record::Summary(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(verdict: Verdict) -> Record {
+        Record::Test(Test {
+            name: "psci_version".into(),
+            claim: None,
+            firmware: Firmware::Core,
+            verdict,
+            reason: None,
+            seconds: 0.25,
+            resets: 0,
+            calls: Some(3),
+            forwarded_calls: 3,
+            transcript: vec!["verdict: pass".into()],
+        })
+    }
+
+    #[test]
+    fn a_record_is_one_line_that_reads_back() {
+        let record = test(Verdict::Pass);
+        let line = serde_json::to_string(&record).unwrap();
+        assert!(!line.contains('\n'));
+        assert!(line.starts_with(r#"{"record":"test","name":"psci_version""#), "{line}");
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+    }
+
+    #[test]
+    fn one_difference_spoils_the_summary() {
+        let mut summary = Summary::default();
+        summary.add(&test(Verdict::Pass));
+        summary.add(&test(Verdict::Skip));
+        assert!(summary.is_success());
+        summary.add(&Record::Comparison(Comparison {
+            name: "psci_version".into(),
+            difference: Some(Difference { line: 1, kernel: None, core: Some("x".into()) }),
+        }));
+        assert!(!summary.is_success());
+        assert_eq!((summary.passed, summary.skipped, summary.transcripts_different), (1, 1, 1));
+    }
+}

@@ -1,0 +1,296 @@
+//! Firmware calls, each counted and recorded.
+//!
+//! Every register that a call does not use holds a pattern of its own (`0xa5a5_0000_0000_00nn` for
+//! xnn), so that firmware which looks at one, or changes one of x4 to x17, is seen. Numbers: PSCI,
+//! DEN0022 §5.1 and §5.2.2; calling convention, DEN0028 §2.5 and §7.1.
+
+use core::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+pub use crate::arch::conduit::Conduit;
+use crate::{
+    arch::conduit::REGISTERS,
+    cpus::{self, Deadline, WAIT_SECONDS},
+    expect::{Failure, Proof},
+    line, noinit,
+};
+
+/// SMCCC_VERSION
+pub const SMCCC_VERSION: u32 = 0x8000_0000;
+/// SMCCC_ARCH_FEATURES
+pub const ARCH_FEATURES: u32 = 0x8000_0001;
+/// PSCI_VERSION
+pub const PSCI_VERSION: u32 = 0x8400_0000;
+/// CPU_SUSPEND, SMC32
+pub const CPU_SUSPEND_32: u32 = 0x8400_0001;
+/// CPU_SUSPEND, SMC64
+pub const CPU_SUSPEND_64: u32 = 0xC400_0001;
+/// CPU_OFF
+pub const CPU_OFF: u32 = 0x8400_0002;
+/// CPU_ON, SMC32
+pub const CPU_ON_32: u32 = 0x8400_0003;
+/// CPU_ON, SMC64
+pub const CPU_ON_64: u32 = 0xC400_0003;
+/// AFFINITY_INFO, SMC32
+pub const AFFINITY_INFO_32: u32 = 0x8400_0004;
+/// AFFINITY_INFO, SMC64
+pub const AFFINITY_INFO_64: u32 = 0xC400_0004;
+/// MIGRATE_INFO_TYPE
+pub const MIGRATE_INFO_TYPE: u32 = 0x8400_0006;
+/// SYSTEM_OFF
+pub const SYSTEM_OFF: u32 = 0x8400_0008;
+/// SYSTEM_RESET
+pub const SYSTEM_RESET: u32 = 0x8400_0009;
+/// PSCI_FEATURES
+pub const PSCI_FEATURES: u32 = 0x8400_000A;
+/// SYSTEM_RESET2, SMC32
+pub const SYSTEM_RESET2_32: u32 = 0x8400_0012;
+/// SYSTEM_RESET2, SMC64
+pub const SYSTEM_RESET2_64: u32 = 0xC400_0012;
+
+/// One call: the instruction, x0 whole, and the arguments that are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    conduit: Conduit,
+    x0: u64,
+    arguments: [u64; 3],
+    given: usize,
+}
+
+/// What a call left in the registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Returned {
+    /// x0 to x3.
+    pub x: [u64; 4],
+    /// Bit n: xn differs from before the call; x4 to x17 only.
+    changed: u32,
+}
+
+/// A call as the transcript tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    call: Call,
+    /// Nothing when the call does not return.
+    returned: Option<Returned>,
+}
+
+/// Makes a recorded call by `hvc #0`.
+pub fn hvc(id: u32, arguments: &[u64]) -> Returned {
+    Call::hvc(id, arguments).make()
+}
+
+/// Makes a recorded call by `smc #0`.
+pub fn smc(id: u32, arguments: &[u64]) -> Returned {
+    Call::by(Conduit::Smc, id, arguments).make()
+}
+
+/// The pattern in register `index` when a call does not use it.
+#[must_use]
+pub fn pattern(index: usize) -> u64 {
+    0xA5A5_0000_0000_0000 | index as u64
+}
+
+impl Call {
+    /// A call by `hvc #0` with up to three arguments; further ones are left out.
+    #[must_use]
+    pub fn hvc(id: u32, arguments: &[u64]) -> Self {
+        Self::by(Conduit::Hvc, id, arguments)
+    }
+
+    /// A call by any instruction.
+    #[must_use]
+    pub fn by(conduit: Conduit, id: u32, arguments: &[u64]) -> Self {
+        Self::with_x0(conduit, u64::from(id), arguments)
+    }
+
+    /// A call whose x0 is given whole, with a function id in its low half.
+    #[must_use]
+    pub fn with_x0(conduit: Conduit, x0: u64, arguments: &[u64]) -> Self {
+        let mut call = Self {
+            conduit,
+            x0,
+            arguments: [0; 3],
+            given: arguments.len().min(3),
+        };
+        for (place, argument) in call.arguments.iter_mut().zip(arguments) {
+            *place = *argument;
+        }
+        call
+    }
+
+    /// Makes the call and records it.
+    pub fn make(self) -> Returned {
+        let returned = self.make_silently();
+        record(&self.answered(returned));
+        returned
+    }
+
+    /// Makes a call that is not expected to return: recorded before it is made, and once more if
+    /// it returns.
+    pub fn make_last(self) -> Returned {
+        record(&self.unanswered());
+        self.make()
+    }
+
+    /// Makes the call; it is counted, but not recorded.
+    pub fn make_silently(self) -> Returned {
+        self.count();
+        let mut registers: [u64; REGISTERS] = core::array::from_fn(pattern);
+        registers[0] = self.x0;
+        registers[1..=self.given].copy_from_slice(&self.arguments[..self.given]);
+        self.conduit.call(&mut registers);
+        let returned = Returned::from_registers(&registers);
+        if returned.changed != 0 {
+            CHANGED.fetch_add(1, Ordering::Relaxed);
+        }
+        returned
+    }
+
+    /// Makes the call until its answer satisfies `done`, and records the last answer only: how many
+    /// it takes is chance.
+    ///
+    /// # Errors
+    ///
+    /// After [`WAIT_SECONDS`], naming `what`.
+    pub fn repeat_until(self, what: &'static str, done: impl Fn(Returned) -> bool) -> Proof {
+        let deadline = Deadline::after_seconds(WAIT_SECONDS);
+        loop {
+            let late = deadline.passed();
+            let returned = self.make_silently();
+            if done(returned) || late {
+                record(&self.answered(returned));
+                return if late {
+                    Err(Failure::timed_out(what))
+                } else {
+                    Ok(())
+                };
+            }
+            core::hint::spin_loop();
+        }
+    }
+
+    pub(crate) fn answered(self, returned: Returned) -> Record {
+        Record {
+            call: self,
+            returned: Some(returned),
+        }
+    }
+
+    pub(crate) fn unanswered(self) -> Record {
+        Record {
+            call: self,
+            returned: None,
+        }
+    }
+
+    /// The function id: the low half of x0 (DEN0028 §2.6).
+    fn id(self) -> u32 {
+        self.x0 as u32
+    }
+
+    fn count(self) {
+        if !self.conduit.reaches_the_firmware() {
+            return;
+        }
+        match self.id() {
+            // Arm architecture calls, SMC32 and SMC64.
+            0x8000_0000..=0x8000_FFFF | 0xC000_0000..=0xC000_FFFF => noinit::count_architecture(),
+            _ => noinit::count_forwarded(),
+        }
+    }
+}
+
+impl Returned {
+    fn from_registers(registers: &[u64; REGISTERS]) -> Self {
+        let mut changed = 0;
+        for (index, register) in registers.iter().enumerate().skip(4) {
+            if *register != pattern(index) {
+                changed |= 1 << index;
+            }
+        }
+        let [x0, x1, x2, x3, ..] = *registers;
+        Self {
+            x: [x0, x1, x2, x3],
+            changed,
+        }
+    }
+
+    /// x0 as PSCI and SMCCC return codes are: 32 bits, signed.
+    #[must_use]
+    pub fn code(self) -> i32 {
+        (self.x[0] as u32).cast_signed()
+    }
+
+    /// Whether x4 to x17 are as before the call.
+    #[must_use]
+    pub fn kept_x4_to_x17(self) -> bool {
+        self.changed == 0
+    }
+}
+
+/// Prints a record on the boot CPU (and on one that crashed), keeps it on the others.
+pub(crate) fn record(record: &Record) {
+    if cpus::index() == 0 || crate::crash::here() {
+        line!("{record}");
+    } else {
+        cpus::current().record(record);
+    }
+}
+
+/// How many calls changed one of x4 to x17.
+pub(crate) fn changed_registers() -> u64 {
+    CHANGED.load(Ordering::Relaxed)
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.call;
+        write!(
+            out,
+            "{} {} {:#x}(",
+            call.conduit.name(),
+            name(call.id()),
+            call.x0
+        )?;
+        for (index, argument) in call.arguments[..call.given].iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(out, "{separator}{argument:#x}")?;
+        }
+        let Some(returned) = self.returned else {
+            return out.write_str(") = no return");
+        };
+        let [x0, x1, x2, x3] = returned.x;
+        write!(out, ") = {x0:#x} {x1:#x} {x2:#x} {x3:#x}")?;
+        if !returned.kept_x4_to_x17() {
+            out.write_str(" x4-x17 changed:")?;
+            for index in (4..REGISTERS).filter(|index| returned.changed & (1 << index) != 0) {
+                write!(out, " x{index}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A function's name in its specification; SMC32 and SMC64 forms share it.
+fn name(id: u32) -> &'static str {
+    match id {
+        SMCCC_VERSION => "SMCCC_VERSION",
+        ARCH_FEATURES => "SMCCC_ARCH_FEATURES",
+        PSCI_VERSION => "PSCI_VERSION",
+        CPU_SUSPEND_32 | CPU_SUSPEND_64 => "CPU_SUSPEND",
+        CPU_OFF => "CPU_OFF",
+        CPU_ON_32 | CPU_ON_64 => "CPU_ON",
+        AFFINITY_INFO_32 | AFFINITY_INFO_64 => "AFFINITY_INFO",
+        MIGRATE_INFO_TYPE => "MIGRATE_INFO_TYPE",
+        SYSTEM_OFF => "SYSTEM_OFF",
+        SYSTEM_RESET => "SYSTEM_RESET",
+        PSCI_FEATURES => "PSCI_FEATURES",
+        SYSTEM_RESET2_32 | SYSTEM_RESET2_64 => "SYSTEM_RESET2",
+        _ => "unknown",
+    }
+}
+
+/// Calls that changed one of x4 to x17, by all CPUs.
+static CHANGED: AtomicU64 = AtomicU64::new(0);

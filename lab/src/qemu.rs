@@ -1,0 +1,285 @@
+//! QEMU: finding it, what it knows, and the command line that makes a lab host.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+use crate::host::{Gic, HostSpec, MemoryTagging, Nesting};
+
+/// An installed `qemu-system-aarch64`.
+#[derive(Debug, Clone)]
+pub struct Qemu {
+    program: PathBuf,
+    version: Version,
+}
+
+/// A version of QEMU: major, minor, patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Qemu {
+    /// The one in `PATH`.
+    ///
+    /// # Errors
+    /// There is none, it does not run, or it is older than [`OLDEST`].
+    pub fn locate() -> Result<Self, Error> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let program = std::env::split_paths(&path)
+            .map(|directory| directory.join(PROGRAM))
+            .find(|program| is_executable(program))
+            .ok_or(Error::QemuMissing)?;
+        let text = answer(&program, &["--version"])?;
+        let version = parse_version(&text).ok_or_else(|| Error::QemuUnusable {
+            program: program.clone(),
+            reason: format!("`{PROGRAM} --version` does not name a version"),
+        })?;
+        if version < OLDEST {
+            return Err(Error::QemuTooOld { program, version });
+        }
+        Ok(Self { program, version })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Its version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The names of the 64-bit CPU models it emulates.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn cpu_models(&self) -> Result<Vec<String>, Error> {
+        answer(&self.program, &["-M", "virt", "-cpu", "help"]).map(|text| parse_cpu_models(&text))
+    }
+
+    /// Refuses a CPU model that this QEMU does not emulate.
+    pub(crate) fn check_cpu(&self, host: &HostSpec) -> Result<(), Error> {
+        let known = self.cpu_models()?;
+        let model = host.cpu_model();
+        if known.iter().any(|name| name == model) {
+            return Ok(());
+        }
+        Err(Error::UnknownCpu {
+            name: model.to_owned(),
+            known,
+        })
+    }
+}
+
+/// The arguments that make `host` out of `kernel`, an initramfs and the channel's descriptor.
+pub(crate) fn arguments(
+    host: &HostSpec,
+    kernel: &Path,
+    initramfs: &OsStr,
+    channel: i32,
+) -> Vec<OsString> {
+    let gic = match host.gic {
+        Gic::V2 => 2,
+        Gic::V3 => 3,
+    };
+    let tagging = match host.memory_tagging {
+        MemoryTagging::On => ",mte=on",
+        MemoryTagging::Off => "",
+    };
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut push = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
+    push(&[
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-nic",
+        "none",
+        "-no-reboot",
+    ]);
+    push(&[
+        "-M",
+        &format!("virt,virtualization=on,gic-version={gic}{tagging}"),
+    ]);
+    push(&["-cpu", &host.cpu, "-accel", "tcg,thread=multi"]);
+    push(&[
+        "-smp",
+        &host.cpus.to_string(),
+        "-m",
+        &format!("{}M", host.memory_mib),
+    ]);
+    push(&[
+        "-chardev",
+        "stdio,id=console,signal=off",
+        "-serial",
+        "chardev:console",
+    ]);
+    push(&["-chardev", &format!("socket,id=channel,fd={channel}")]);
+    push(&["-device", "virtio-serial-pci"]);
+    push(&[
+        "-device",
+        &format!("virtserialport,chardev=channel,name={PORT}"),
+    ]);
+    push(&["-append", &kernel_command_line(host)]);
+    arguments.extend([
+        "-kernel".into(),
+        kernel.into(),
+        "-initrd".into(),
+        initramfs.into(),
+    ]);
+    arguments
+}
+
+fn kernel_command_line(host: &HostSpec) -> String {
+    let nesting = match host.nesting {
+        Nesting::On => " kvm-arm.mode=nested",
+        Nesting::Off => "",
+    };
+    // A kernel that panics ends QEMU at once (reboot, and QEMU does not); what stands behind `--`
+    // goes to init.
+    format!(
+        "console=ttyAMA0 loglevel=6 panic=-1{nesting} -- {}",
+        crate::init::ARGUMENT
+    )
+}
+
+fn is_executable(program: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    program
+        .metadata()
+        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+/// What `program` prints when it is asked something it answers at once.
+fn answer(program: &Path, arguments: &[&str]) -> Result<String, Error> {
+    let unusable = |reason| Error::QemuUnusable {
+        program: program.to_owned(),
+        reason,
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    crate::child::tie_to_parent(&mut command, Vec::new());
+    let output = command
+        .output()
+        .map_err(|error| unusable(error.to_string()))?;
+    if !output.status.success() {
+        let stderr = crate::tail::last_lines(&output.stderr, 5).join("; ");
+        let arguments = arguments.join(" ");
+        return Err(unusable(format!(
+            "`{PROGRAM} {arguments}` ended with {}: {stderr}",
+            output.status
+        )));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn parse_version(text: &str) -> Option<Version> {
+    let mut words = text.split_whitespace();
+    words.find(|word| *word == "version")?;
+    let mut numbers = words.next()?.split('.').map(|number| number.parse().ok());
+    let (major, minor) = (numbers.next()??, numbers.next()??);
+    Some(Version(major, minor, numbers.next().flatten().unwrap_or(0)))
+}
+
+/// A line per model, indented; the 32-bit ones cannot run an arm64 kernel and are left out.
+fn parse_cpu_models(text: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| !is_32_bit(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn is_32_bit(model: &str) -> bool {
+    let families = ["arm", "cortex-m", "cortex-r", "pxa", "sa1", "ti925"];
+    let models = ["cortex-a7", "cortex-a8", "cortex-a9", "cortex-a15", "host"];
+    families.iter().any(|family| model.starts_with(family)) || models.contains(&model)
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// The first version whose CPU models include those of the current servers (neoverse-v1).
+pub const OLDEST: Version = Version(8, 1, 0);
+/// The name of the virtio-serial port that carries the channel.
+pub(crate) const PORT: &str = "org.vambrace.lab";
+const PROGRAM: &str = "qemu-system-aarch64";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command_line(host: &str) -> String {
+        let host = host.parse().unwrap();
+        let arguments = arguments(
+            &host,
+            Path::new("/k,1/vmlinuz"),
+            OsStr::new("/proc/self/fd/9"),
+            7,
+        );
+        arguments
+            .iter()
+            .map(|word| word.to_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn a_host_is_a_machine_with_el2_and_no_network() {
+        let line = command_line("lab");
+        assert!(
+            line.contains("-M virt,virtualization=on,gic-version=3 "),
+            "{line}"
+        );
+        assert!(
+            line.contains("-cpu max -accel tcg,thread=multi -smp 2 -m 2048M"),
+            "{line}"
+        );
+        assert!(line.contains("-nic none -no-reboot"), "{line}");
+        assert!(line.contains("-chardev socket,id=channel,fd=7"), "{line}");
+        assert!(
+            line.ends_with("-kernel /k,1/vmlinuz -initrd /proc/self/fd/9"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn options_of_the_host_reach_the_machine() {
+        assert!(command_line("lab:6.12:max:gic2").contains("gic-version=2 "));
+        assert!(command_line("lab:6.12:max:mte").contains("gic-version=3,mte=on "));
+        assert!(command_line("lab:7.3:max:nested").contains("panic=-1 kvm-arm.mode=nested -- "));
+    }
+
+    #[test]
+    fn versions_are_read_and_ordered() {
+        let debian = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright";
+        assert_eq!(parse_version(debian), Some(Version(10, 0, 2)));
+        assert_eq!(
+            parse_version("QEMU emulator version 9.1.50 (v9)"),
+            Some(Version(9, 1, 50))
+        );
+        assert_eq!(
+            parse_version("QEMU emulator version 8.2"),
+            Some(Version(8, 2, 0))
+        );
+        assert_eq!(parse_version("something else"), None);
+        assert!(Version(7, 2, 22) < OLDEST && Version(10, 0, 0) > OLDEST);
+    }
+
+    #[test]
+    fn cpu_models_are_those_of_64_bits() {
+        let text = "Available CPUs:\n  a64fx\n  arm1026\n  cortex-a15\n  cortex-a53\n  cortex-m3\n  \
+                    max\n  pxa250 (deprecated)\n  neoverse-n1\n";
+        assert_eq!(
+            parse_cpu_models(text),
+            ["a64fx", "cortex-a53", "max", "neoverse-n1"]
+        );
+    }
+}

@@ -1,0 +1,330 @@
+//! Running one job in one lab host, from start to end.
+
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus as ProcessStatus;
+use std::time::{Duration, Instant};
+
+use crate::cache::{Cache, CachedKernel};
+use crate::error::{Details, Error};
+use crate::host::{Gic, HostSpec, Kernel};
+use crate::initramfs::Initramfs;
+use crate::job::Job;
+use crate::latch::{Cancel, wait_readable};
+use crate::machine::Machine;
+use crate::program::Program;
+use crate::qemu::{self, Qemu};
+use crate::session::{Outcome, Plan, Session, Streams};
+
+/// A host that can be started: its kernel is there and whole, its CPU is known.
+#[derive(Debug, Clone)]
+pub struct Host {
+    spec: HostSpec,
+    qemu: Qemu,
+    kernel: CachedKernel,
+    logs: PathBuf,
+}
+
+impl Host {
+    /// Checks everything about `spec` that can be checked before it is started.
+    ///
+    /// # Errors
+    /// QEMU is missing or does not know the CPU; the kernel was not fetched (`None` then is no
+    /// error), is damaged, or is no kernel; the sizes cannot be.
+    pub fn prepare(spec: HostSpec, qemu: Qemu, cache: &Cache) -> Result<Option<Self>, Error> {
+        check_size(&spec)?;
+        qemu.check_cpu(&spec)?;
+        let kernel = match &spec.kernel {
+            Kernel::File(path) => {
+                crate::kernel_image::check(path)?;
+                CachedKernel {
+                    kernel: path.clone(),
+                    modules: Vec::new(),
+                }
+            }
+            Kernel::Series(series) => match cache.kernel(series)? {
+                Some(kernel) => kernel,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Self {
+            spec,
+            qemu,
+            kernel,
+            logs: cache.logs(),
+        }))
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn spec(&self) -> &HostSpec {
+        &self.spec
+    }
+
+    /// Starts the host, runs `job` in it with `program` as its init, and ends it. The host is gone
+    /// when this returns, and no later than the calling thread. An outcome is how the command
+    /// ended, whatever that is; nothing the command wrote before an error is lost.
+    ///
+    /// # Errors
+    /// The job cannot be given to a host; the host failed or did not come up; the time limit
+    /// passed; `cancel` was used; the output could not be passed on.
+    pub fn run(
+        &self,
+        program: &Program,
+        job: &Job,
+        streams: Streams,
+        cancel: &Cancel,
+    ) -> Result<Outcome, Error> {
+        let begin = Instant::now();
+        let plan = Plan {
+            build_id: program.build_id(),
+            start: job.start()?,
+            outputs: job.outputs.clone(),
+        };
+        let initramfs = Initramfs::build(program, &self.kernel.modules, job, self.file_limit())?;
+        let (ours, theirs) = UnixStream::pair().map_err(|source| Error::System {
+            action: "make a channel",
+            source,
+        })?;
+        let arguments = qemu::arguments(
+            &self.spec,
+            &self.kernel.kernel,
+            initramfs.path().as_ref(),
+            theirs.as_raw_fd(),
+        );
+        let inherited = vec![OwnedFd::from(theirs), initramfs.into_fd()];
+        let mut machine = Machine::start(&self.qemu, &arguments, inherited)?;
+        let session = Session::begin(ours, plan, streams).map_err(|source| Error::System {
+            action: "start a thread",
+            source,
+        })?;
+        let limits = Limits {
+            begin,
+            boot: self.spec.boot_limit,
+            total: job.time_limit,
+        };
+        let end = wait(&session, &limits, cancel).map_err(|source| Error::System {
+            action: "wait for the lab host",
+            source,
+        })?;
+        log::debug!("{}: {end:?} after {:?}", self.spec, begin.elapsed());
+        match end {
+            End::Session => self.conclude(session, &mut machine),
+            other => {
+                let _ = machine.finish(Duration::ZERO);
+                session.abandon();
+                Err(self.stopped(other, &limits, &machine))
+            }
+        }
+    }
+
+    /// The session is over: by the command's end, or because something broke.
+    fn conclude(&self, session: Session, machine: &mut Machine) -> Result<Outcome, Error> {
+        let outcome = session.outcome();
+        let Err(error) = outcome else {
+            // The command has ended and everything is here; the host need not shut down in order.
+            return outcome;
+        };
+        let grace = match &error {
+            Error::Channel { .. } | Error::InitFailed { .. } => GRACE,
+            _ => Duration::ZERO,
+        };
+        let status = machine.finish(grace);
+        Err(match (error, status) {
+            // A channel that ends together with QEMU says nothing of its own.
+            (Error::Channel { .. }, Some(status)) => Error::HostDied {
+                ending: ending(status),
+                details: self.details(machine),
+            },
+            (Error::Channel { source, .. }, None) => Error::Channel {
+                source,
+                details: self.details(machine),
+            },
+            (Error::InitFailed { reason, .. }, _) => Error::InitFailed {
+                reason,
+                details: self.details(machine),
+            },
+            (other, _) => other,
+        })
+    }
+
+    fn stopped(&self, end: End, limits: &Limits, machine: &Machine) -> Error {
+        match end {
+            End::Session | End::Cancelled => Error::Cancelled,
+            End::BootLimit => Error::HostSilent {
+                limit: limits.boot,
+                details: self.details(machine),
+            },
+            End::TimeLimit => Error::TimeLimit {
+                limit: limits.total.unwrap_or_default(),
+                details: self.details(machine),
+            },
+        }
+    }
+
+    /// The files that go in are in memory twice for a moment, as archive and as files.
+    fn file_limit(&self) -> u64 {
+        u64::from(self.spec.memory_mib) * (1 << 20) / 3
+    }
+
+    fn details(&self, machine: &Machine) -> Details {
+        Details {
+            messages: machine.messages.last_lines(10),
+            console: machine.console.last_lines(12),
+            log: keep_log(&self.logs, &machine.console.bytes()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Limits {
+    begin: Instant,
+    boot: Duration,
+    total: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Session,
+    Cancelled,
+    BootLimit,
+    TimeLimit,
+}
+
+fn wait(session: &Session, limits: &Limits, cancel: &Cancel) -> std::io::Result<End> {
+    let boot = limits.begin.checked_add(limits.boot);
+    let total = limits
+        .total
+        .and_then(|limit| limits.begin.checked_add(limit));
+    let sources = [session.ended().as_fd(), cancel.latch().as_fd()];
+    loop {
+        let up = session.is_up();
+        let deadline = if up {
+            total
+        } else {
+            boot.into_iter().chain(total).min()
+        };
+        match wait_readable(&sources, deadline)? {
+            Some(0) => return Ok(End::Session),
+            Some(_) => return Ok(End::Cancelled),
+            None if total.is_some_and(|at| at <= Instant::now()) => return Ok(End::TimeLimit),
+            None if !session.is_up() => return Ok(End::BootLimit),
+            None => {}
+        }
+    }
+}
+
+fn check_size(spec: &HostSpec) -> Result<(), Error> {
+    let cpus = match spec.gic {
+        Gic::V2 => 1..=8,
+        Gic::V3 => 1..=512,
+    };
+    if !cpus.contains(&spec.cpus) {
+        let (most, kind) = (cpus.end(), spec.gic);
+        return Err(Error::HostSize(format!(
+            "{} CPUs (1 to {most} with a {kind})",
+            spec.cpus
+        )));
+    }
+    if spec.memory_mib < LEAST_MEMORY {
+        let memory = spec.memory_mib;
+        return Err(Error::HostSize(format!(
+            "{memory} MiB of memory ({LEAST_MEMORY} at least)"
+        )));
+    }
+    Ok(())
+}
+
+fn ending(status: ProcessStatus) -> String {
+    if status.success() {
+        // QEMU ends without an error when the guest's kernel panics and wants to reboot.
+        "its kernel powered off or panicked".into()
+    } else {
+        format!("QEMU ended with {status}")
+    }
+}
+
+/// Keeps a failed host's console; only the newest few are kept, and a log that cannot be written is
+/// no reason to hide the failure it belongs to.
+fn keep_log(logs: &Path, console: &[u8]) -> Option<PathBuf> {
+    if console.is_empty() {
+        return None;
+    }
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
+    let name = format!("console-{:013}-{}.log", now.as_millis(), std::process::id());
+    std::fs::create_dir_all(logs).ok()?;
+    let path = logs.join(name);
+    std::fs::write(&path, console).ok()?;
+    remove_oldest(logs);
+    Some(path)
+}
+
+fn remove_oldest(logs: &Path) {
+    let Ok(entries) = std::fs::read_dir(logs) else {
+        return;
+    };
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    names.sort();
+    for path in names.iter().take(names.len().saturating_sub(LOGS_KEPT)) {
+        // Another run may have removed it first.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// How long a host that lost its channel may take to say why.
+const GRACE: Duration = Duration::from_secs(5);
+const LEAST_MEMORY: u32 = 256;
+const LOGS_KEPT: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_cannot_be_are_refused() {
+        let mut spec = HostSpec {
+            cpus: 0,
+            ..HostSpec::default()
+        };
+        assert!(
+            check_size(&spec)
+                .unwrap_err()
+                .to_string()
+                .contains("0 CPUs")
+        );
+        spec = HostSpec {
+            cpus: 9,
+            gic: Gic::V2,
+            ..HostSpec::default()
+        };
+        let text = check_size(&spec).unwrap_err().to_string();
+        assert_eq!(text, "a lab host cannot have 9 CPUs (1 to 8 with a GICv2)");
+        spec = HostSpec {
+            memory_mib: 64,
+            ..HostSpec::default()
+        };
+        assert!(
+            check_size(&spec)
+                .unwrap_err()
+                .to_string()
+                .contains("64 MiB of memory")
+        );
+        assert!(check_size(&HostSpec::default()).is_ok());
+    }
+
+    #[test]
+    fn only_the_newest_consoles_are_kept() {
+        let logs = tempfile::tempdir().unwrap();
+        for index in 0..25 {
+            std::fs::write(logs.path().join(format!("console-{index:013}-1.log")), "x").unwrap();
+        }
+        let newest = keep_log(logs.path(), b"text").unwrap();
+        assert_eq!(std::fs::read(newest).unwrap(), b"text");
+        assert_eq!(std::fs::read_dir(logs.path()).unwrap().count(), 20);
+        assert!(!logs.path().join("console-0000000000005-1.log").exists());
+        assert!(logs.path().join("console-0000000000006-1.log").exists());
+    }
+}

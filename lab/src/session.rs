@@ -1,0 +1,378 @@
+//! This machine's end of the channel: greets, starts the command, carries its streams and files.
+//!
+//! One thread takes the reports in and passes them on; a second one carries standard input in.
+//! Neither waits for the other, and inside it is the same, so bulk in both directions cannot lock
+//! up. Whoever waits for the session waits for a latch and may give up: a consumer of our output
+//! that never reads holds nobody but its own thread.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crate::build_id::BuildId;
+use crate::error::{Details, Error};
+use crate::frame::{
+    CHUNK, ExitStatus, FrameError, Hello, Order, PROTOCOL, Report, read_message, write_message,
+};
+use crate::job::Output;
+use crate::latch::{Latch, wait_readable};
+use crate::start::Start;
+
+/// Where a command's standard streams lead.
+pub struct Streams {
+    /// What it reads.
+    pub stdin: Stdin,
+    /// Where its standard output goes, as it comes.
+    pub stdout: Box<dyn Write + Send>,
+    /// Where its standard error goes, as it comes.
+    pub stderr: Box<dyn Write + Send>,
+}
+
+/// What a command in a lab host reads on its standard input.
+#[derive(Debug)]
+pub enum Stdin {
+    /// Nothing: it is at its end.
+    Empty,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What this process reads on its own standard input, as it comes.
+    Inherit,
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// The outputs that could not be brought back.
+    pub missing: Vec<Missing>,
+}
+
+/// An output that could not be brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its path inside.
+    pub inside: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A session under way.
+#[derive(Debug)]
+pub(crate) struct Session {
+    socket: UnixStream,
+    up: Arc<AtomicBool>,
+    ended: Latch,
+    reports: JoinHandle<Result<Outcome, Error>>,
+}
+
+/// What a session is to do once the host is up.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) build_id: BuildId,
+    pub(crate) start: Start,
+    pub(crate) outputs: Vec<Output>,
+}
+
+impl Session {
+    /// Starts to speak over `socket`.
+    pub(crate) fn begin(socket: UnixStream, plan: Plan, streams: Streams) -> io::Result<Self> {
+        let ended = Latch::new()?;
+        let up = Arc::new(AtomicBool::new(false));
+        let conversation = Conversation {
+            socket: socket.try_clone()?,
+            plan,
+            up: Arc::clone(&up),
+            stop_input: Latch::new()?,
+        };
+        let notify = ended.clone();
+        let reports = std::thread::spawn(move || {
+            let outcome = conversation.hold(streams);
+            notify.set();
+            outcome
+        });
+        Ok(Self {
+            socket,
+            up,
+            ended,
+            reports,
+        })
+    }
+
+    /// Set once the session is over.
+    pub(crate) fn ended(&self) -> &Latch {
+        &self.ended
+    }
+
+    /// Whether the host has come up.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
+    }
+
+    /// What came of the session, which must have ended.
+    pub(crate) fn outcome(self) -> Result<Outcome, Error> {
+        self.reports
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Gives the session up. Its threads end by themselves as soon as nothing holds them.
+    pub(crate) fn abandon(self) {
+        // A socket whose other end is gone refuses this, which is as good.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+struct Conversation {
+    socket: UnixStream,
+    plan: Plan,
+    up: Arc<AtomicBool>,
+    stop_input: Latch,
+}
+
+impl Conversation {
+    fn hold(self, streams: Streams) -> Result<Outcome, Error> {
+        self.greet()?;
+        self.up.store(true, Ordering::Relaxed);
+        self.send(&Order::Start(self.plan.start.clone()))?;
+        let socket = self.socket.try_clone().map_err(channel_error)?;
+        let stop = self.stop_input.clone();
+        let input = std::thread::spawn(move || carry_input(streams.stdin, socket, &stop));
+        let outcome = self.take_reports(streams.stdout, streams.stderr);
+        self.stop_input.set();
+        // The other direction may be full, with nobody inside reading any more.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = input.join();
+        outcome
+    }
+
+    /// Both ends say who they are; the inside speaks first, as it is the one that has to come up.
+    fn greet(&self) -> Result<(), Error> {
+        let hello = match self.receive()? {
+            Report::Hello(hello) => hello,
+            Report::Failed(reason) => return Err(init_failed(reason)),
+            _ => return Err(out_of_order()),
+        };
+        if hello.protocol != PROTOCOL {
+            return Err(Error::OtherProtocol {
+                expected: PROTOCOL,
+                found: hello.protocol,
+            });
+        }
+        let expected = self.plan.build_id;
+        if hello.build_id != expected {
+            return Err(Error::OtherBuild {
+                expected,
+                found: hello.build_id,
+            });
+        }
+        self.send(&Order::Hello(Hello {
+            protocol: PROTOCOL,
+            build_id: expected,
+        }))
+    }
+
+    fn take_reports(
+        &self,
+        mut stdout: Box<dyn Write + Send>,
+        mut stderr: Box<dyn Write + Send>,
+    ) -> Result<Outcome, Error> {
+        let mut files = Files::new(&self.plan.outputs);
+        loop {
+            match self.receive()? {
+                Report::Stdout(bytes) => pass_on(&mut stdout, &bytes)?,
+                Report::Stderr(bytes) => pass_on(&mut stderr, &bytes)?,
+                Report::FileStart { index, mode } => files.start(index, mode)?,
+                Report::FileData(bytes) => files.data(&bytes)?,
+                Report::FileEnd => files.end()?,
+                Report::FileMissing { index, reason } => files.missing(index, reason)?,
+                Report::Exit(status) => {
+                    return Ok(Outcome {
+                        status,
+                        missing: files.missing,
+                    });
+                }
+                Report::Failed(reason) => return Err(init_failed(reason)),
+                Report::Hello(_) => return Err(out_of_order()),
+            }
+        }
+    }
+
+    fn receive(&self) -> Result<Report, Error> {
+        read_message(&mut &self.socket)
+            .and_then(|message| message.ok_or(FrameError::Truncated))
+            .map_err(|source| Error::Channel {
+                source,
+                details: Details::default(),
+            })
+    }
+
+    fn send(&self, order: &Order) -> Result<(), Error> {
+        write_message(&mut &self.socket, order).map_err(channel_error)
+    }
+}
+
+/// The output files as they come back, one after the other.
+struct Files<'a> {
+    wanted: &'a [Output],
+    open: Option<Partial>,
+    missing: Vec<Missing>,
+}
+
+/// An output file that is not whole yet: written beside its place, moved there at its end.
+struct Partial {
+    file: File,
+    path: PathBuf,
+    destination: PathBuf,
+}
+
+impl<'a> Files<'a> {
+    fn new(wanted: &'a [Output]) -> Self {
+        Self {
+            wanted,
+            open: None,
+            missing: Vec::new(),
+        }
+    }
+
+    fn wanted(&self, index: u32) -> Result<&'a Output, Error> {
+        usize::try_from(index)
+            .ok()
+            .and_then(|at| self.wanted.get(at))
+            .ok_or_else(out_of_order)
+    }
+
+    fn start(&mut self, index: u32, mode: u32) -> Result<(), Error> {
+        let destination = self.wanted(index)?.outside.clone();
+        if self.open.is_some() {
+            return Err(out_of_order());
+        }
+        let mut name = destination.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".partial-{}", std::process::id()));
+        let path = destination.with_file_name(name);
+        let file = File::create(&path).map_err(file_error("create", &path))?;
+        let partial = Partial {
+            file,
+            path,
+            destination,
+        };
+        partial
+            .file
+            .set_permissions(std::fs::Permissions::from_mode(mode & 0o777))
+            .map_err(file_error("set the permissions of", &partial.path))?;
+        self.open = Some(partial);
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let partial = self.open.as_mut().ok_or_else(out_of_order)?;
+        partial
+            .file
+            .write_all(bytes)
+            .map_err(file_error("write", &partial.path))
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        let partial = self.open.take().ok_or_else(out_of_order)?;
+        std::fs::rename(&partial.path, &partial.destination)
+            .map_err(file_error("write", &partial.destination))
+    }
+
+    /// The file may have become unreadable halfway: what came of it is not kept.
+    fn missing(&mut self, index: u32, reason: String) -> Result<(), Error> {
+        let inside = self.wanted(index)?.inside.clone();
+        self.open = None;
+        self.missing.push(Missing { inside, reason });
+        Ok(())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After a successful end there is nothing left to remove.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn carry_input(stdin: Stdin, mut socket: UnixStream, stop: &Latch) {
+    // A channel that is gone is noticed by the reports' thread, which says why.
+    let _ = match stdin {
+        Stdin::Empty => Ok(()),
+        Stdin::Bytes(bytes) => bytes
+            .chunks(CHUNK)
+            .try_for_each(|chunk| write_message(&mut socket, &Order::Stdin(chunk.to_vec()))),
+        Stdin::Inherit => carry_own_input(&mut socket, stop),
+    }
+    .and_then(|()| write_message(&mut socket, &Order::StdinEnd));
+}
+
+fn carry_own_input(socket: &mut UnixStream, stop: &Latch) -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match wait_readable(&[stop.as_fd(), stdin.as_fd()], None)? {
+            Some(1) => {}
+            _ => return Err(io::ErrorKind::Interrupted.into()),
+        }
+        // Beneath the standard library's buffer: what it holds back, poll would not see.
+        match rustix::io::read(stdin.as_fd(), &mut buffer[..]) {
+            Ok(0) => return Ok(()),
+            Ok(count) => write_message(socket, &Order::Stdin(buffer[..count].to_vec()))?,
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+            // A standard input that cannot be read is as good as one at its end.
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+fn pass_on(sink: &mut Box<dyn Write + Send>, bytes: &[u8]) -> Result<(), Error> {
+    sink.write_all(bytes)
+        .and_then(|()| sink.flush())
+        .map_err(Error::Sink)
+}
+
+fn init_failed(reason: String) -> Error {
+    Error::InitFailed {
+        reason,
+        details: Details::default(),
+    }
+}
+
+fn out_of_order() -> Error {
+    let reason = "it comes where it has no meaning";
+    let source = FrameError::Malformed { kind: 0, reason };
+    Error::Channel {
+        source,
+        details: Details::default(),
+    }
+}
+
+fn channel_error(error: io::Error) -> Error {
+    Error::Channel {
+        source: FrameError::Io(error),
+        details: Details::default(),
+    }
+}
+
+fn file_error(action: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::File {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams")
+            .field("stdin", &self.stdin)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+//! Running other programs: what is run is shown, what fails is explained.
+//!
+//! No process gets a shell, an input, or the variables that `cargo run` sets for xtask alone:
+//! those would make build scripts run again that differ in nothing else.
+
+use anyhow::{Context, Result, bail};
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+/// Standard output and standard error of a finished process, in the order they were written.
+#[derive(Debug)]
+pub(crate) struct Captured {
+    pub(crate) status: ExitStatus,
+    pub(crate) text: String,
+}
+
+/// The two streams of a finished process, for one that writes for programs to read.
+#[derive(Debug)]
+pub(crate) struct Separate {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
+    pub(crate) errors: String,
+}
+
+pub(crate) fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        let of_xtask = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if name
+            .to_str()
+            .is_some_and(|name| of_xtask.iter().any(|prefix| name.starts_with(prefix)))
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Runs a command on this terminal and fails with its command line if it fails.
+pub(crate) fn show(command: Command) -> Result<()> {
+    let line = shell_line(&command);
+    let status = show_status(command)?;
+    if !status.success() {
+        bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Runs a command on this terminal and leaves the judgement to the caller.
+pub(crate) fn show_status(mut command: Command) -> Result<ExitStatus> {
+    let line = shell_line(&command);
+    println!("$ {line}");
+    command
+        .status()
+        .with_context(|| format!("cannot start `{line}`"))
+}
+
+/// Runs a command silently and keeps everything it writes.
+pub(crate) fn capture(mut command: Command) -> Result<Captured> {
+    let line = shell_line(&command);
+    let (mut reader, writer) = std::io::pipe().context("cannot make a pipe")?;
+    command
+        .stdout(writer.try_clone().context("cannot copy a pipe")?)
+        .stderr(writer);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    // The command holds the pipe's writing ends; with them open the reader would wait for ever.
+    drop(command);
+    let mut bytes = Vec::new();
+    reader
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read from `{line}`"))?;
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for `{line}`"))?;
+    Ok(Captured {
+        status,
+        text: format!("$ {line}\n{}", String::from_utf8_lossy(&bytes)),
+    })
+}
+
+/// Runs a command silently and keeps its streams apart.
+pub(crate) fn separate(mut command: Command) -> Result<Separate> {
+    let line = shell_line(&command);
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    Ok(Separate {
+        status: output.status,
+        output: String::from_utf8_lossy(&output.stdout).into_owned(),
+        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Standard output of a command that must succeed; its standard error is in the failure.
+pub(crate) fn output(command: Command) -> Result<String> {
+    let line = shell_line(&command);
+    let run = separate(command)?;
+    if !run.status.success() {
+        bail!(
+            "`{line}` failed ({}): {}",
+            run.status,
+            run.errors.trim_end()
+        );
+    }
+    Ok(run.output)
+}
+
+/// The command as one would type it.
+pub(crate) fn shell_line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| quoted(&word.to_string_lossy()))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = command("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn captured_text_keeps_the_order_of_both_streams() {
+        let captured = capture(shell("echo a; echo b >&2; echo c")).unwrap();
+        assert_eq!(
+            captured.text,
+            "$ sh -c 'echo a; echo b >&2; echo c'\na\nb\nc\n"
+        );
+        assert!(captured.status.success());
+    }
+
+    #[test]
+    fn a_failing_command_is_named_with_its_reason() {
+        let error = output(shell("echo no such luck >&2; exit 3"))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "`sh -c 'echo no such luck >&2; exit 3'` failed (exit status: 3): no such luck"
+        );
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = capture(command("no-such-program")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot start `no-such-program`");
+    }
+
+    #[test]
+    fn a_word_with_a_quote_survives_the_shell() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("lab:6.12"), "lab:6.12");
+    }
+}
