@@ -104,6 +104,51 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// How many bytes one access moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Width {
+    /// One byte.
+    Byte = 1,
+    /// Two bytes.
+    Halfword = 2,
+    /// Four bytes.
+    Word = 4,
+    /// Eight bytes.
+    Doubleword = 8,
+}
+
+impl Width {
+    /// The width of this many bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: u64) -> Option<Self> {
+        match bytes {
+            1 => Some(Self::Byte),
+            2 => Some(Self::Halfword),
+            4 => Some(Self::Word),
+            8 => Some(Self::Doubleword),
+            _ => None,
+        }
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self as u64
+    }
+
+    /// How many bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self as u32 * 8
+    }
+
+    /// The low bytes of `value`, this many.
+    #[must_use]
+    pub const fn truncate(self, value: u64) -> u64 {
+        value & (u64::MAX >> (64 - self.bits()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,5 +186,16 @@ mod tests {
         assert_eq!(ByteSize(128 << 20).to_string(), "128 MiB");
         assert_eq!(ByteSize((1 << 20) + 1).to_string(), "1048577 bytes");
         assert_eq!(ByteSize(0).to_string(), "0 bytes");
+    }
+
+    #[test]
+    fn widths_are_1_2_4_and_8_bytes() {
+        let widths = [0, 1, 2, 3, 4, 8, 16].map(|bytes| Width::from_bytes(bytes).map(Width::bytes));
+        assert_eq!(
+            widths,
+            [None, Some(1), Some(2), None, Some(4), Some(8), None]
+        );
+        assert_eq!(Width::Halfword.truncate(0x1234_5678), 0x5678);
+        assert_eq!(Width::Doubleword.truncate(u64::MAX), u64::MAX);
     }
 }

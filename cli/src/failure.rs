@@ -1,5 +1,6 @@
 //! Why a command failed, and how that is told: in words, and by an exit code.
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
@@ -17,6 +18,13 @@ pub(crate) enum Failure {
     Usage(clap::Error),
     /// The lab failed.
     Lab(vambrace_lab::Error),
+    /// An image is not usable.
+    Image {
+        /// Which file, and what is wrong with it.
+        message: String,
+        /// The exit code for that in this command.
+        code: u8,
+    },
     /// Something else failed.
     Other {
         /// What was tried, on what, and why it failed.
@@ -39,9 +47,18 @@ impl Failure {
         }
     }
 
-    /// A failure to do `action` with the file `path`.
-    pub(crate) fn file(action: &str, path: &Path, error: &io::Error) -> Self {
-        Self::new(format!("cannot {action} `{}`: {error}", path.display()))
+    /// The image at `path` is not usable, because of `error`.
+    pub(crate) fn image(path: &Path, error: &impl Display) -> Self {
+        let message = format!("cannot use `{}`: {error}", path.display());
+        Self::Image { message, code: OWN_ERROR }
+    }
+
+    /// The same, with the exit code that an unusable image has in this command.
+    pub(crate) fn with_image_code(self, code: u8) -> Self {
+        match self {
+            Self::Image { message, .. } => Self::Image { message, code },
+            other => other,
+        }
     }
 
     /// The same, with what to do about it.
@@ -73,6 +90,10 @@ impl Failure {
                     _ => OWN_ERROR,
                 }
             }
+            Self::Image { message, code } => {
+                tell(&message, None);
+                code
+            }
             Self::Other { message, hint } => {
                 tell(&message, hint.as_deref());
                 OWN_ERROR
@@ -90,6 +111,18 @@ impl Failure {
 impl From<vambrace_lab::Error> for Failure {
     fn from(error: vambrace_lab::Error) -> Self {
         Self::Lab(error)
+    }
+}
+
+impl From<vambrace_kvm::machine::Error> for Failure {
+    fn from(error: vambrace_kvm::machine::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<vambrace_kvm::sys::Error> for Failure {
+    fn from(error: vambrace_kvm::sys::Error) -> Self {
+        Self::new(error.to_string())
     }
 }
 

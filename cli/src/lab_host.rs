@@ -1,6 +1,17 @@
-//! Runs one job in one lab host, fetching its kernel first if it has to.
+//! Runs this same program inside a lab host.
 
-use vambrace_lab::{Cache, Cancel, ExitStatus, Host, HostSpec, Job, Qemu, Streams};
+use vambrace_lab::{ExitStatus, HostSpec, Job, Streams};
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::ready;
 
+/// Runs `job` in a host of `spec`, fetching and building first what is missing.
+pub(crate) fn run(spec: HostSpec, job: &Job, streams: Streams) -> Result<ExitStatus, Failure> {
+    let interrupt = Interrupt::watch()?;
+    let (host, program) = ready::host(spec, &interrupt)?;
+    let outcome = host
+        .run(&program, job, streams, interrupt.cancel())
+        .map_err(|error| interrupt.failure(error))?;
+    Ok(outcome.status)
+}

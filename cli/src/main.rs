@@ -7,11 +7,16 @@
 
 mod build_id;
 mod failure;
+mod host;
 mod interrupt;
 mod lab;
+mod lab_host;
+mod machine_options;
 mod program;
 mod progress;
 mod ready;
+mod run;
+mod test;
 
 use std::process::ExitCode;
 
@@ -29,12 +34,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Test(test::Arguments),
+    Run(run::Arguments),
     Lab(lab::Arguments),
 }
 
 impl Command {
     fn run(self) -> Result<u8, Failure> {
         match self {
+            Self::Test(arguments) => test::run(&arguments),
+            Self::Run(arguments) => run::run(&arguments),
             Self::Lab(arguments) => lab::run(arguments),
         }
     }

@@ -3,27 +3,25 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use clap::Args;
 use vambrace_kvm::devices::Unclaimed;
 use vambrace_kvm::machine::{Config, Devices, End, Machine, OnReset, Offer, Report};
 use vambrace_kvm::sys;
 use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, Streams};
 
-use crate::failure::{Failure, OURS};
+use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice, kernel_release};
 use crate::lab_host;
 use crate::machine_options::{DEFAULT_RESETS, Dialect, Size, config};
 use crate::test::{Firmware, read_image};
 
 /// Runs one bare-metal guest, its console on the terminal
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
-pub(crate) struct RunArgs {
+pub(crate) struct Arguments {
     /// The guest: ELF, arm64 Image or flat binary
     image: PathBuf,
 
@@ -73,8 +71,8 @@ pub(crate) struct RunArgs {
 }
 
 /// Runs the guest; gives its exit code.
-pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
-    let image = read_image(&args.image).map_err(|failure| failure.with_code(UNUSABLE))?;
+pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
+    let image = read_image(&args.image).map_err(|failure| failure.with_image_code(UNUSABLE))?;
     if let Err(error) = Machine::new(args.config(), &image) {
         return Err(args.refuse(&error));
     }
@@ -84,7 +82,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-impl RunArgs {
+impl Arguments {
     fn config(&self) -> Config {
         Config {
             boot_arguments: (!self.arguments.is_empty()).then(|| self.arguments.join(" ")),
@@ -104,13 +102,13 @@ impl RunArgs {
     fn refuse(&self, error: &vambrace_kvm::machine::Error) -> Failure {
         match error {
             vambrace_kvm::machine::Error::Image(_) => {
-                Failure::image(&self.image, error).with_code(UNUSABLE)
+                Failure::image(&self.image, error).with_image_code(UNUSABLE)
             }
-            _ => Failure::new(error),
+            _ => Failure::new(error.to_string()),
         }
     }
 
-    fn run_here(&self, image: &[u8]) -> Result<ExitCode, Failure> {
+    fn run_here(&self, image: &[u8]) -> Result<u8, Failure> {
         let host = sys::open()?;
         Offer::of(&host)?.check(self.firmware.into())?;
         let unclaimed = if self.strict_mmio {
@@ -118,17 +116,17 @@ impl RunArgs {
         } else {
             Unclaimed::ZeroAndIgnored
         };
-        let devices = Arc::new(Devices::new(Box::new(io::stdout()), u64::MAX, unclaimed)?);
+        let devices = Arc::new(Devices::new(Box::new(io::stdout()), u64::MAX, unclaimed));
         let input = Arc::clone(&devices);
         thread::spawn(move || pass_input(&input));
         let report = Machine::new(self.config(), image)?.run(&host, &devices)?;
         if self.json {
             eprintln!("{}", json(&report));
         }
-        Ok(ExitCode::from(exit_code(&report)))
+        Ok(exit_code(&report))
     }
 
-    fn run_in_lab(&self, spec: HostSpec, image: Vec<u8>) -> Result<ExitCode, Failure> {
+    fn run_in_lab(&self, spec: HostSpec, image: Vec<u8>) -> Result<u8, Failure> {
         let job = Job {
             inputs: vec![Input {
                 source: Source::Bytes(image),
@@ -141,10 +139,10 @@ impl RunArgs {
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),
         };
-        Ok(ExitCode::from(match lab_host::run(spec, &job, streams)? {
-            ExitStatus::Code(code) => u8::try_from(code).unwrap_or(OURS),
-            ExitStatus::Signal(_) => OURS,
-        }))
+        Ok(match lab_host::run(spec, &job, streams)? {
+            ExitStatus::Code(code) => code,
+            ExitStatus::Signal(_) => OWN_ERROR,
+        })
     }
 
     fn arguments_inside(&self) -> Vec<OsString> {

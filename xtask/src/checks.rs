@@ -7,7 +7,7 @@ use crate::workspace::{GUEST_TARGET, HOST_PROGRAM_TARGET, HOSTED, Workspace};
 use crate::{panics, process, tidy};
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
-    report.part("fmt", || cargo(workspace, &["fmt", "--all", "--check"]));
+    report.part("fmt", || cargo(workspace, &FORMAT));
     report.part("tidy", || tidy::tally(workspace));
     for (name, scope) in CLIPPY {
         report.part(name, || {
@@ -30,6 +30,8 @@ fn document(workspace: &Workspace, scope: &[&str]) -> Result<Tally> {
     Ok(Tally::check(process::capture(doc)?))
 }
 
+/// Names the files that are not formatted; how they would be is what `cargo fmt` shows best.
+const FORMAT: [&str; 5] = ["fmt", "--all", "--check", "--", "-l"];
 /// Each package is held to the lints in every form that it is built in; core also where there is
 /// neither std nor alloc.
 const CLIPPY: [(&str, &[&str]); 4] = [

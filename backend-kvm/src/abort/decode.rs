@@ -6,7 +6,7 @@
 //! and encodings whose result the architecture leaves open (a base that is also transferred and
 //! written back, a pair loaded into one register).
 
-use crate::devices::Width;
+use crate::address::Width;
 
 /// An instruction this module knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

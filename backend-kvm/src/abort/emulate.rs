@@ -18,8 +18,7 @@ use super::decode::{
 };
 use super::error::{EmulationError, Reason, Undecodable};
 use super::walk::{Regime, WalkError};
-use crate::address::Region;
-use crate::devices::Width;
+use crate::address::{Region, Width};
 use crate::memory::GuestMemory;
 
 /// What KVM_EXIT_ARM_NISV tells.

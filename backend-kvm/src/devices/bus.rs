@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use log::warn;
 use vambrace_core::memory::Ipa;
 
-use super::{InterruptLines, MmioDevice, Shared, Slot, Width, lock};
-use crate::address::Region;
+use super::{InterruptLines, MmioDevice, Shared, Slot, lock};
+use crate::address::{Region, Width};
 
 /// The devices of a machine by their addresses.
 pub struct Bus {
@@ -220,7 +220,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::devices::Level;
+    use crate::sys::Level;
 
     /// Answers each read with its offset, and remembers the last write.
     #[derive(Debug, Default)]

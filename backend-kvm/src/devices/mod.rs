@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use bus::{Bus, BusError, Served, Unclaimed};
 pub use pl011::{Pl011, Transmit};
 
+use crate::address::Width;
+use crate::sys::Level;
+
 /// A device with registers in the guest's address space.
 pub trait MmioDevice {
     /// A read of the bytes from `offset` on. Bits above `width` are ignored.
@@ -33,28 +36,6 @@ pub trait MmioDevice {
 
     /// Makes it as it was when the machine was switched on.
     fn reset(&mut self);
-}
-
-/// How many bytes one access moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Width {
-    /// One byte.
-    Byte = 1,
-    /// Two bytes.
-    Halfword = 2,
-    /// Four bytes.
-    Word = 4,
-    /// Eight bytes.
-    Doubleword = 8,
-}
-
-/// A level-sensitive interrupt line's level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// No interrupt is asked for.
-    Low,
-    /// An interrupt is asked for, until the device is served.
-    High,
 }
 
 /// Where interrupt lines end: the GIC.
@@ -79,38 +60,6 @@ pub struct Slot<D: ?Sized> {
 
 /// A slot that vCPU threads and the device's own back end share.
 pub type Shared<D> = Arc<Mutex<Slot<D>>>;
-
-impl Width {
-    /// The width of this many bytes.
-    #[must_use]
-    pub const fn new(bytes: usize) -> Option<Self> {
-        match bytes {
-            1 => Some(Self::Byte),
-            2 => Some(Self::Halfword),
-            4 => Some(Self::Word),
-            8 => Some(Self::Doubleword),
-            _ => None,
-        }
-    }
-
-    /// How many bytes.
-    #[must_use]
-    pub const fn bytes(self) -> u64 {
-        self as u64
-    }
-
-    /// How many bits.
-    #[must_use]
-    pub const fn bits(self) -> u32 {
-        self as u32 * 8
-    }
-
-    /// The low bytes of `value`, this many.
-    #[must_use]
-    pub const fn truncate(self, value: u64) -> u64 {
-        value & (u64::MAX >> (64 - self.bits()))
-    }
-}
 
 impl<D> Slot<D> {
     /// Joins a device to the line with this INTID, low so far.
@@ -251,16 +200,5 @@ mod tests {
         slot.reset();
         ring(&mut slot, &lines, 1);
         assert_eq!(lines.0.into_inner(), [(33, Level::High), (33, Level::High)]);
-    }
-
-    #[test]
-    fn widths_are_1_2_4_and_8_bytes() {
-        let widths = [0, 1, 2, 3, 4, 8, 16].map(|bytes| Width::new(bytes).map(Width::bytes));
-        assert_eq!(
-            widths,
-            [None, Some(1), Some(2), None, Some(4), Some(8), None]
-        );
-        assert_eq!(Width::Halfword.truncate(0x1234_5678), 0x5678);
-        assert_eq!(Width::Doubleword.truncate(u64::MAX), u64::MAX);
     }
 }

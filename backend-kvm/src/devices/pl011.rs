@@ -18,7 +18,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Level, MmioDevice, Width};
+use super::MmioDevice;
+use crate::address::Width;
+use crate::sys::Level;
 
 /// A PL011 whose bytes go to `S`.
 #[derive(Debug)]

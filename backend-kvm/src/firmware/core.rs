@@ -19,7 +19,7 @@ use crate::sys::{self, MpState, RegisterId, SystemEventKind, VcpuFeatures, VcpuO
 use crate::vcpu::registers;
 
 /// Core's machine, with room for as many vCPUs as KVM's GIC serves.
-pub type CoreVm = Vm<{ MAXIMUM_VCPUS as usize }>;
+pub(crate) type CoreVm = Vm<{ MAXIMUM_VCPUS as usize }>;
 
 /// The firmware in this process.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct AnswerFlip {
 impl Core {
     /// Carries `vm`, whose vCPUs are `ids` in the order of KVM's.
     #[must_use]
-    pub fn new(vm: Box<CoreVm>, ids: Vec<VcpuId>, flip: Option<AnswerFlip>) -> Self {
+    pub(crate) fn new(vm: Box<CoreVm>, ids: Vec<VcpuId>, flip: Option<AnswerFlip>) -> Self {
         let woken = ids.iter().map(|_| Condvar::new()).collect();
         Self { vm: Mutex::new(vm), ids, woken, forwarded: AtomicU64::new(0), flip }
     }

@@ -9,13 +9,14 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::address::Width;
 use crate::console::Console;
 use crate::devices::{
-    Bus, BusError, InterruptLines, Level, Pl011, Served, Shared, Slot, Unclaimed, Width, lock,
+    Bus, InterruptLines, Pl011, Served, Shared, Slot, Unclaimed, lock,
 };
 use crate::layout::{PL011, PL011_SPI, spi};
 use vambrace_core::memory::Ipa;
-use crate::sys::{self, VmOps};
+use crate::sys::{self, Level, VmOps};
 
 /// What a guest finds beside its RAM.
 pub struct Devices {
@@ -39,21 +40,18 @@ struct Waiting {
 
 impl Devices {
     /// The devices of one machine. Console output goes to `output`, up to `limit` bytes.
-    ///
-    /// # Errors
-    ///
-    /// Two devices claim one address, which the layout does not allow.
-    pub fn new(output: Output, limit: u64, unclaimed: Unclaimed) -> Result<Self, BusError> {
+    #[must_use]
+    pub fn new(output: Output, limit: u64, unclaimed: Unclaimed) -> Self {
         let uart = Slot::shared(Pl011::new(Console::new(output, limit)), spi(PL011_SPI));
         let mut bus = Bus::new(unclaimed);
-        bus.attach("PL011", PL011, uart.clone())?;
-        Ok(Self {
+        bus.attach("PL011", PL011, uart.clone()).expect("the layout's devices do not overlap");
+        Self {
             bus,
             uart,
             waiting: Mutex::default(),
             arrived: Condvar::new(),
             has_waiting: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Gives the guest console input. Waits while more than a screenful is under way, so that a
@@ -151,10 +149,6 @@ impl<V: VmOps> InterruptLines for Lines<'_, V> {
     type Error = sys::Error;
 
     fn set(&self, intid: u32, level: Level) -> sys::Result<()> {
-        let level = match level {
-            Level::Low => sys::Level::Low,
-            Level::High => sys::Level::High,
-        };
         self.0.set_irq_line(intid, level)
     }
 }

@@ -8,7 +8,8 @@
 
 use vm_memory::GuestAddress;
 
-use super::{Conduit, Exit, FilterAction, MmioWidth, MpState, SystemEvent, SystemEventKind};
+use super::{Conduit, Exit, FilterAction, MpState, SystemEvent, SystemEventKind};
+use crate::address::Width;
 
 /// The argument of KVM_IRQ_LINE for a shared peripheral interrupt: type SPI in bits 27:24.
 pub(super) const fn spi_line(intid: u32) -> u32 {
@@ -83,14 +84,14 @@ pub(super) fn decode(reason: u32, payload: &[u8; PAYLOAD]) -> Exit {
 /// None for a width no instruction has.
 fn mmio(payload: &[u8; PAYLOAD]) -> Option<Exit> {
     let address = GuestAddress(doubleword(payload, 0));
-    let width = MmioWidth::from_bytes(word(payload, 16))?;
+    let width = Width::from_bytes(word(payload, 16).into())?;
     Some(match payload[20] {
         0 => Exit::MmioRead { address, width },
         // The rest of the data is stale.
         _ => Exit::MmioWrite {
             address,
             width,
-            value: doubleword(payload, 8) & width.mask(),
+            value: width.truncate(doubleword(payload, 8)),
         },
     })
 }
@@ -208,7 +209,7 @@ mod tests {
             exit,
             Exit::MmioRead {
                 address,
-                width: MmioWidth::Word
+                width: Width::Word
             }
         );
     }
@@ -222,7 +223,7 @@ mod tests {
             decode(6, &mmio_payload(address.0, data, 2, 1)),
             Exit::MmioWrite {
                 address,
-                width: MmioWidth::Halfword,
+                width: Width::Halfword,
                 value: 0x1234
             }
         );
@@ -231,7 +232,7 @@ mod tests {
             decode(6, &mmio_payload(address.0, data, 8, 1)),
             Exit::MmioWrite {
                 address,
-                width: MmioWidth::Doubleword,
+                width: Width::Doubleword,
                 value: 0x1122_3344_5566_7788
             }
         );

@@ -7,6 +7,8 @@
 
 use vm_memory::GuestAddress;
 
+use crate::address::Width;
+
 /// Why [`VcpuOps::run`](super::VcpuOps::run) returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -24,14 +26,14 @@ pub enum Exit {
         /// The address read.
         address: GuestAddress,
         /// How many bytes.
-        width: MmioWidth,
+        width: Width,
     },
     /// The guest wrote where there is no memory.
     MmioWrite {
         /// The address written.
         address: GuestAddress,
         /// How many bytes.
-        width: MmioWidth,
+        width: Width,
         /// The bytes, zero-extended.
         value: u64,
     },
@@ -79,47 +81,6 @@ pub enum Conduit {
     Smc,
 }
 
-/// How many bytes an access moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MmioWidth {
-    /// 8 bits.
-    Byte,
-    /// 16 bits.
-    Halfword,
-    /// 32 bits.
-    Word,
-    /// 64 bits.
-    Doubleword,
-}
-
-impl MmioWidth {
-    /// The width of an access of so many bytes, if there is one.
-    pub const fn from_bytes(bytes: u32) -> Option<Self> {
-        match bytes {
-            1 => Some(Self::Byte),
-            2 => Some(Self::Halfword),
-            4 => Some(Self::Word),
-            8 => Some(Self::Doubleword),
-            _ => None,
-        }
-    }
-
-    /// How many bytes.
-    pub const fn bytes(self) -> u32 {
-        match self {
-            Self::Byte => 1,
-            Self::Halfword => 2,
-            Self::Word => 4,
-            Self::Doubleword => 8,
-        }
-    }
-
-    /// The greatest value an access can carry: a mask of as many bits as it moves.
-    pub const fn mask(self) -> u64 {
-        u64::MAX >> (64 - 8 * self.bytes())
-    }
-}
-
 /// What the kernel's firmware wants of the whole machine (KVM_EXIT_SYSTEM_EVENT).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SystemEvent {
@@ -152,17 +113,4 @@ pub enum SystemEventKind {
     Suspend,
     /// Another kind, by KVM's number.
     Other(u32),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn widths_mask_as_many_bits_as_they_move() {
-        assert_eq!(MmioWidth::Byte.mask(), 0xff);
-        assert_eq!(MmioWidth::Halfword.mask(), 0xffff);
-        assert_eq!(MmioWidth::Word.mask(), 0xffff_ffff);
-        assert_eq!(MmioWidth::Doubleword.mask(), u64::MAX);
-    }
 }

@@ -34,7 +34,7 @@ pub(crate) mod fake;
 pub mod kvm;
 
 pub use error::{Errno, Error, Operation, Result};
-pub use exit::{Conduit, Exit, MmioWidth, SystemEvent, SystemEventKind};
+pub use exit::{Conduit, Exit, SystemEvent, SystemEventKind};
 #[cfg(any(test, all(target_os = "linux", target_arch = "aarch64")))]
 pub use kick::Kicker;
 pub use register::RegisterId;

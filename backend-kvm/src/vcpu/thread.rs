@@ -77,12 +77,12 @@ impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
     fn answer(&mut self, exit: Exit) -> Result<Answered, Stop> {
         let Board { vm, devices, firmware, .. } = *self.board;
         match exit {
-            Exit::MmioRead { address, width } => match devices.read(vm, Ipa::new(address.0), convert(width))? {
+            Exit::MmioRead { address, width } => match devices.read(vm, Ipa::new(address.0), width)? {
                 Served::Done(value) => self.vcpu.complete_read(value),
                 Served::ExternalAbort => self.vcpu.inject_external_abort()?,
             },
             Exit::MmioWrite { address, width, value } => {
-                match devices.write(vm, Ipa::new(address.0), convert(width), value)? {
+                match devices.write(vm, Ipa::new(address.0), width, value)? {
                     Served::Done(()) => {}
                     Served::ExternalAbort => self.vcpu.inject_external_abort()?,
                 }
@@ -115,8 +115,4 @@ impl From<sys::Error> for Stop {
     fn from(error: sys::Error) -> Self {
         Self::Failed(error.into())
     }
-}
-
-fn convert(width: sys::MmioWidth) -> crate::devices::Width {
-    crate::devices::Width::new(width.bytes() as usize).unwrap()
 }

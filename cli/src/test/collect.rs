@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use vambrace_kvm::image::Claim;
 use vambrace_kvm::machine::Machine;
 
-use super::TestArgs;
+use super::Arguments;
 use crate::failure::Failure;
 use crate::machine_options::config;
 
@@ -24,7 +24,7 @@ pub(crate) struct TestImage {
 }
 
 /// All programs at `paths`, a directory's in the order of their names.
-pub(super) fn collect(paths: &[PathBuf], args: &TestArgs) -> Result<Vec<TestImage>, Failure> {
+pub(super) fn collect(paths: &[PathBuf], args: &Arguments) -> Result<Vec<TestImage>, Failure> {
     let mut images = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -50,17 +50,17 @@ impl TestImage {
     }
 
     /// How many vCPUs its machine gets.
-    pub(super) fn vcpus(&self, args: &TestArgs) -> u16 {
+    pub(super) fn vcpus(&self, args: &Arguments) -> u16 {
         args.cpus.unwrap_or_else(|| self.claim.as_ref().map_or(1, |claim| claim.vcpus))
     }
 
     /// How much RAM its machine gets, in bytes.
-    pub(super) fn memory(&self, args: &TestArgs) -> u64 {
+    pub(super) fn memory(&self, args: &Arguments) -> u64 {
         let needed = self.claim.as_ref().and_then(|claim| claim.memory).unwrap_or(0);
         args.memory.bytes().max(needed)
     }
 
-    fn check(&self, args: &TestArgs) -> Result<(), Failure> {
+    fn check(&self, args: &Arguments) -> Result<(), Failure> {
         let config = config(self.vcpus(args), self.memory(args));
         match Machine::new(config, &self.bytes) {
             Ok(_) => Ok(()),

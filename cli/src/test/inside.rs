@@ -10,7 +10,7 @@ use vambrace_kvm::image::{Claim, Version};
 use vambrace_kvm::machine::{Config, Devices, Machine, Offer, Report};
 use vambrace_kvm::sys;
 
-use super::TestArgs;
+use super::Arguments;
 use super::collect::TestImage;
 use super::compare::compare;
 use super::judge::{Console, judge};
@@ -21,7 +21,7 @@ use crate::machine_options::config;
 
 /// Runs every test under every firmware asked for, and tells each record as it comes.
 pub(super) fn run(
-    args: &TestArgs,
+    args: &Arguments,
     images: &[TestImage],
     tell: &mut dyn FnMut(Record),
 ) -> Result<Summary, Failure> {
@@ -32,25 +32,16 @@ pub(super) fn run(
     }
     let release = kernel_release();
     let place = Place { args, host: &host, release: &release, psci: offer.psci_version };
-    let mut summary = Summary::default();
-    let mut tell = |record: Record| {
-        summary.add(&record);
-        tell(record);
-    };
     tell(Record::Host(record::Host {
         name: "local".into(),
         kernel: release.clone(),
         psci: offer.psci_version.to_string(),
     }));
+    let mut summary = Summary::default();
     for image in images {
-        let mut runs = Vec::new();
-        for firmware in &args.firmware {
-            let test = place.run(image, *firmware)?;
-            tell(Record::Test(test.clone()));
-            runs.push(test);
-        }
-        if let Some(comparison) = compare(&runs) {
-            tell(Record::Comparison(comparison));
+        for record in place.run_under_all(image)? {
+            summary.add(&record);
+            tell(record);
         }
     }
     tell(Record::Summary(summary));
@@ -59,13 +50,22 @@ pub(super) fn run(
 
 /// The host and what is asked of it.
 struct Place<'a, H> {
-    args: &'a TestArgs,
+    args: &'a Arguments,
     host: &'a H,
     release: &'a str,
     psci: PsciVersion,
 }
 
 impl<H: sys::Host> Place<'_, H> {
+    /// One test under every firmware asked for, and what comes of holding them together.
+    fn run_under_all(&self, image: &TestImage) -> Result<Vec<Record>, Failure> {
+        let firmware = self.args.firmware.iter();
+        let runs: Vec<Test> =
+            firmware.map(|firmware| self.run(image, *firmware)).collect::<Result<_, _>>()?;
+        let comparison = compare(&runs).map(Record::Comparison);
+        Ok(runs.into_iter().map(Record::Test).chain(comparison).collect())
+    }
+
     /// One test under one firmware.
     fn run(&self, image: &TestImage, firmware: Firmware) -> Result<Test, Failure> {
         let skipped = image.claim.as_ref().and_then(|claim| self.cannot_hold(claim));
@@ -84,7 +84,7 @@ impl<H: sys::Host> Place<'_, H> {
             Box::new(captured.clone()),
             console::DEFAULT_LIMIT,
             Unclaimed::ZeroAndIgnored,
-        )?;
+        );
         let report = Machine::new(config, &image.bytes)?.run(self.host, &devices)?;
         let console = Console::new(console::lines(&captured.take()));
         let judgement = judge(image.claim.as_ref(), firmware, &report, &console);

@@ -137,8 +137,17 @@ mod tests {
         Console::new(lines.iter().map(|&line| line.to_owned()))
     }
 
-    fn claim(text: &str) -> Claim {
-        format!("claim: it holds\n{text}").parse().unwrap()
+    /// A test that ends with an exit code after so many resets.
+    fn claim(resets: u32) -> Claim {
+        Claim {
+            sentence: "it holds".into(),
+            vcpus: 1,
+            memory: None,
+            psci: None,
+            kvm: None,
+            ends: ClaimedEnd::Code,
+            resets,
+        }
     }
 
     fn reason(claim: Option<&Claim>, report: &Report, console: &Console) -> Option<String> {
@@ -150,20 +159,20 @@ mod tests {
         let console = console(&["calls: 3 forwarded, 1 architecture", "verdict: pass"]);
         assert_eq!(console.calls, Some(3));
         assert_eq!(console.transcript, ["verdict: pass"]);
-        assert_eq!(reason(Some(&claim("")), &report(End::Code(0)), &console), None);
+        assert_eq!(reason(Some(&claim(0)), &report(End::Code(0)), &console), None);
     }
 
     #[test]
     fn a_verdict_alone_does_not_pass() {
         let console = console(&["verdict: pass"]);
-        assert!(reason(Some(&claim("")), &report(End::Code(1)), &console).is_some());
-        assert!(reason(Some(&claim("")), &report(End::Off), &console).is_some());
-        assert!(reason(Some(&claim("")), &report(End::TimeLimit), &console).is_some());
+        assert!(reason(Some(&claim(0)), &report(End::Code(1)), &console).is_some());
+        assert!(reason(Some(&claim(0)), &report(End::Off), &console).is_some());
+        assert!(reason(Some(&claim(0)), &report(End::TimeLimit), &console).is_some());
     }
 
     #[test]
     fn code_0_without_a_verdict_does_not_pass_a_claim() {
-        let found = reason(Some(&claim("")), &report(End::Code(0)), &console(&["hello"]));
+        let found = reason(Some(&claim(0)), &report(End::Code(0)), &console(&["hello"]));
         assert_eq!(found.as_deref(), Some("it printed no verdict"));
         assert_eq!(reason(None, &report(End::Code(0)), &console(&["hello"])), None);
     }
@@ -171,16 +180,16 @@ mod tests {
     #[test]
     fn the_guests_own_reason_is_told() {
         let console = console(&["verdict: FAIL expected 0x0, found 0x1"]);
-        let found = reason(Some(&claim("")), &report(End::Code(1)), &console);
+        let found = reason(Some(&claim(0)), &report(End::Code(1)), &console);
         assert_eq!(found.as_deref(), Some("FAIL expected 0x0, found 0x1"));
     }
 
     #[test]
     fn without_reset2_the_last_line_is_the_exit_code() {
         let pass = console(&["verdict: pass", "exit: 0"]);
-        assert_eq!(reason(Some(&claim("")), &report(End::Off), &pass), None);
+        assert_eq!(reason(Some(&claim(0)), &report(End::Off), &pass), None);
         let fail = console(&["verdict: FAIL x", "exit: 1"]);
-        assert_eq!(reason(Some(&claim("")), &report(End::Off), &fail).as_deref(), Some("FAIL x"));
+        assert_eq!(reason(Some(&claim(0)), &report(End::Off), &fail).as_deref(), Some("FAIL x"));
     }
 
     #[test]
@@ -188,8 +197,8 @@ mod tests {
         let mut once = report(End::Code(0));
         once.resets = 1;
         let console = console(&["verdict: pass"]);
-        assert!(reason(Some(&claim("")), &once, &console).is_some());
-        assert_eq!(reason(Some(&claim("resets: 1")), &once, &console), None);
+        assert!(reason(Some(&claim(0)), &once, &console).is_some());
+        assert_eq!(reason(Some(&claim(1)), &once, &console), None);
     }
 
     #[test]
@@ -197,11 +206,11 @@ mod tests {
         let console = console(&["calls: 3 forwarded, 0 architecture", "verdict: pass"]);
         let mut run = report(End::Code(0));
         run.forwarded_calls = 2;
-        let (verdict, reason) = judge(Some(&claim("")), Firmware::Core, &run, &console);
+        let (verdict, reason) = judge(Some(&claim(0)), Firmware::Core, &run, &console);
         assert_eq!(verdict, Verdict::Fail);
         assert_eq!(reason.as_deref(), Some("the guest made 3 calls and KVM forwarded 2"));
         run.forwarded_calls = 3;
-        assert_eq!(judge(Some(&claim("")), Firmware::Core, &run, &console).0, Verdict::Pass);
+        assert_eq!(judge(Some(&claim(0)), Firmware::Core, &run, &console).0, Verdict::Pass);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vambrace_lab::{Executable, HostSpec, Input, Job, Source, Stdin, Streams};
 
-use super::TestArgs;
+use super::Arguments;
 use super::collect::TestImage;
 use super::record::{Record, Summary};
 use super::report::Printer;
@@ -15,7 +15,7 @@ use crate::lab_host;
 
 /// Runs every test in one host.
 pub(super) fn run(
-    args: &TestArgs,
+    args: &Arguments,
     images: &[TestImage],
     spec: HostSpec,
     printer: Printer,
@@ -29,12 +29,12 @@ pub(super) fn run(
     };
     let status = lab_host::run(spec, &job, streams)?;
     printer.summary().ok_or_else(|| {
-        Failure::new(&format!("the tests did not come to their end inside ({status})"))
+        Failure::new(format!("the tests did not come to their end inside ({status})"))
     })
 }
 
 /// The command inside. Each image lies in a directory of its own, as names may be equal.
-fn job(args: &TestArgs, images: &[TestImage]) -> Job {
+fn job(args: &Arguments, images: &[TestImage]) -> Job {
     let mut arguments: Vec<OsString> = ["test", "--host", "local", "--json"].map(Into::into).into();
     let firmware: Vec<&str> = args.firmware.iter().map(|firmware| firmware.name()).collect();
     let mut option = |name: &str, value: String| {

@@ -9,10 +9,8 @@ mod record;
 mod report;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
 use vambrace_kvm::firmware::AnswerFlip;
 
 use crate::failure::Failure;
@@ -23,9 +21,9 @@ pub(crate) use record::Firmware;
 use report::Printer;
 
 /// Runs bare-metal guest tests, each in a fresh virtual machine
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
-pub(crate) struct TestArgs {
+pub(crate) struct Arguments {
     /// Test programs (ELF, arm64 Image or flat binary), or directories of them
     #[arg(required = true, value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
@@ -64,18 +62,18 @@ pub(crate) struct TestArgs {
 }
 
 /// Runs the tests; 0 if all passed, 1 if some failed.
-pub(crate) fn run(args: &TestArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     let images = collect::collect(&args.images, args)?;
-    let mut printer = Printer::new(args.json);
+    let printer = Printer::new(args.json);
     let summary = match args.host.resolve()? {
         Host::Local => inside::run(args, &images, &mut |record| printer.print(&record))?,
         Host::Lab(spec) => lab::run(args, &images, spec, printer.clone())?,
     };
-    printer.finish(&summary).map_err(Failure::from)?;
-    Ok(if summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    printer.finish(&summary)?;
+    Ok(u8::from(!summary.is_success()))
 }
 
-impl TestArgs {
+impl Arguments {
     fn time_limit(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }

@@ -102,7 +102,7 @@ fn table(tests: &[&Test]) -> String {
         .filter(|firmware| tests.iter().any(|test| test.firmware == *firmware))
         .collect();
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(
         std::iter::once("claim").chain(columns.iter().map(|firmware| firmware.name())),
     );

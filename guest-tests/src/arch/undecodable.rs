@@ -48,9 +48,12 @@ pub struct Registers {
 impl Access {
     /// Executes the instruction on the device registers at a physical address.
     ///
-    /// The address must be a device's: a store to RAM would break the program.
+    /// # Panics
+    ///
+    /// If the address is in RAM, where a store would break the program.
     #[must_use]
     pub fn execute(self, place: Place, before: Registers) -> Registers {
+        assert!(before.address < RAM, "{:#x} is in RAM", before.address);
         let code = (self.routine as *const ()).addr() as u64;
         let mut registers = before;
         match place {
@@ -65,6 +68,8 @@ impl Access {
         registers
     }
 }
+
+const RAM: u64 = 0x4000_0000;
 
 macro_rules! accesses {
     ($($(#[$doc:meta])* $constant:ident $routine:ident: $instruction:literal;)*) => {

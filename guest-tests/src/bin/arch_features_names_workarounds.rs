@@ -1,4 +1,4 @@
-//! SMCCC_ARCH_FEATURES answers for the workarounds within their ranges, and -1 for unknown ids.
+//! SMCCC_ARCH_FEATURES answers for workarounds within their ranges, -1 for unknown ids.
 #![no_std]
 #![no_main]
 

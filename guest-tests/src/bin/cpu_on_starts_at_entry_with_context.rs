@@ -1,4 +1,4 @@
-//! CPU_ON starts the CPU at the entry point at EL1, MMU and caches off, with the context in x0.
+//! CPU_ON starts the CPU at the entry at EL1, MMU and caches off, with the context in x0.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! CPU_ON and AFFINITY_INFO refuse an affinity with reserved bits: bits 31:24 and 63:40.
+//! CPU_ON and AFFINITY_INFO refuse an affinity with reserved bits.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! MIGRATE_INFO_TYPE is 2: no trusted OS that would have to migrate; MIGRATE is NOT_SUPPORTED.
+//! MIGRATE_INFO_TYPE is 2, and MIGRATE and MIGRATE_INFO_UP_CPU are NOT_SUPPORTED.
 #![no_std]
 #![no_main]
 

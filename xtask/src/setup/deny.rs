@@ -1,6 +1,6 @@
 //! cargo-deny, which checks licences, bans and sources of the crates we depend on.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::say;
 use crate::process;
@@ -20,7 +20,13 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
         format_args!("installing {VERSION}; this is done once and takes about three minutes"),
     );
     let package = format!("cargo-deny@{VERSION}");
-    process::show(workspace.cargo(&["install", "--locked", &package]))?;
+    let mut install = workspace.cargo(&["install", "--locked", &package]);
+    // What is compiled for this tool alone is of no further use.
+    let folder = workspace.scratch("cargo-deny");
+    install.arg("--target-dir").arg(&folder);
+    process::show(install)?;
+    std::fs::remove_dir_all(&folder)
+        .with_context(|| format!("cannot remove {}", folder.display()))?;
     say("cargo-deny", VERSION);
     Ok(())
 }

@@ -18,6 +18,8 @@ pub(super) struct File {
     /// Relative to the root, with `/`.
     pub(super) path: String,
     pub(super) text: String,
+    /// Code and comments told apart, if the file is Rust.
+    rust: Option<RustText>,
 }
 
 /// One place that breaks a rule.
@@ -56,10 +58,7 @@ impl Tree {
                 std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             // The rules are about text; golden files and the like are not.
             if let Ok(text) = String::from_utf8(bytes) {
-                files.push(File {
-                    path: path.to_owned(),
-                    text,
-                });
+                files.push(File::new(path, text));
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -68,12 +67,11 @@ impl Tree {
 
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
-        let file = |&(path, text): &(&str, &str)| File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
+        let files = files
+            .iter()
+            .map(|(path, text)| File::new(path, (*text).to_owned()));
         Self {
-            files: files.iter().map(file).collect(),
+            files: files.collect(),
         }
     }
 
@@ -86,13 +84,22 @@ impl Tree {
     }
 
     /// Every Rust file, with its code and its comments told apart.
-    pub(super) fn rust(&self) -> impl Iterator<Item = (&File, RustText)> {
-        let rust = self.files().filter(|file| file.path.ends_with(".rs"));
-        rust.map(|file| (file, RustText::of(&file.text)))
+    pub(super) fn rust(&self) -> impl Iterator<Item = (&File, &RustText)> {
+        self.files()
+            .filter_map(|file| Some((file, file.rust.as_ref()?)))
     }
 }
 
 impl File {
+    fn new(path: &str, text: String) -> Self {
+        let rust = path.ends_with(".rs").then(|| RustText::of(&text));
+        Self {
+            path: path.to_owned(),
+            text,
+            rust,
+        }
+    }
+
     /// A finding at a line, counted from 1.
     pub(super) fn at(&self, line: usize, message: impl Into<String>) -> Finding {
         Finding {

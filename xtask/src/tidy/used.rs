@@ -9,10 +9,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for manifest in Manifest::all(tree) {
         let own = |path: &str| Room::of(path).is_some_and(|room| room.folder == manifest.folder());
-        let code: Vec<String> = tree
+        let code: Vec<&str> = tree
             .rust()
             .filter(|(file, _)| own(&file.path))
-            .map(|(_, text)| text.code)
+            .map(|(_, text)| text.code.as_str())
             .collect();
         for dependency in manifest.dependencies() {
             let word = dependency.name.replace('-', "_");
