@@ -1,4 +1,4 @@
-//! Reads the UART misaligned while the MMU is off: reported as a crash, exit code 126.
+//! Executes an undefined instruction while the MMU is off: reported as a crash, exit code 126.
 #![no_std]
 #![no_main]
 
@@ -15,11 +15,11 @@ claim! {
 }
 
 fn prove() -> Proof {
-    let misaligned = Registers {
-        address: 0x0900_0002,
+    let nothing = Registers {
+        address: 0,
         first: 0,
         second: 0,
     };
-    let _ = Access::LOAD_PAIR.execute(Place::Untranslated, misaligned);
+    let _ = Access::UNDEFINED.execute(Place::Untranslated, nothing);
     Ok(())
 }

@@ -16,13 +16,16 @@ use crate::qemu::{OLDEST, Version};
 #[non_exhaustive]
 pub enum Error {
     /// A host that does not begin with `lab`.
-    #[error("`{0}` does not name a lab host")]
+    #[error("`{0}` does not name a lab host: those are written lab[:KERNEL[:CPU[:OPTION…]]]")]
     NotALabHost(String),
     /// An option of a host that there is not.
-    #[error("`{0}` is no option of a lab host")]
+    #[error("`{0}` is no option of a lab host: there are gic2, mte and nested")]
     UnknownHostOption(String),
     /// A kernel outside the catalogue.
-    #[error("the lab has no kernel `{0}`")]
+    #[error(
+        "the lab has no kernel `{0}`: there are {names}, and your own by its path",
+        names = kernel_names()
+    )]
     UnknownKernel(String),
     /// A CPU model that QEMU does not emulate.
     #[error("QEMU emulates no 64-bit CPU `{name}`")]
@@ -253,14 +256,6 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotALabHost(_) => {
-                "hosts are written lab[:KERNEL[:CPU[:OPTION…]]], such as lab:6.12:cortex-a72".into()
-            }
-            Self::UnknownHostOption(_) => "options are: gic2, mte, nested".into(),
-            Self::UnknownKernel(_) => format!(
-                "kernels are: {}; your own is given as a path (./Image)",
-                SERIES.each_ref().map(|series| series.name).join(", ")
-            ),
             Self::UnknownCpu { name, known } => cpu_hint(name, known),
             Self::KernelDamaged { series, .. } | Self::RecordDamaged { series, .. } => {
                 format!("fetch it again with: vambrace lab fetch --force {series}")
@@ -295,6 +290,10 @@ impl Error {
             _ => return None,
         })
     }
+}
+
+fn kernel_names() -> String {
+    SERIES.each_ref().map(|series| series.name).join(", ")
 }
 
 fn cpu_hint(name: &str, known: &[String]) -> String {

@@ -376,3 +376,286 @@ impl std::fmt::Debug for Streams {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::time::{Duration, Instant};
+
+    const ID: &[u8] = b"0123456789abcdef";
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Sink {
+        fn bytes(&self) -> Vec<u8> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    fn hello(protocol: u16, id: &[u8]) -> Report {
+        let build_id = BuildId::parse(id).unwrap();
+        Report::Hello(Hello { protocol, build_id })
+    }
+
+    fn plan(outputs: Vec<Output>) -> Plan {
+        let start = Start {
+            arguments: vec![b"x".to_vec()],
+            environment: Vec::new(),
+            outputs: outputs
+                .iter()
+                .map(|output| output.inside.clone().into_bytes())
+                .collect(),
+        };
+        Plan {
+            build_id: BuildId::parse(ID).unwrap(),
+            start,
+            outputs,
+        }
+    }
+
+    struct Run {
+        outcome: Result<Outcome, Error>,
+        stdout: Vec<u8>,
+        stderr: Vec<u8>,
+        orders: Vec<Order>,
+    }
+
+    /// Holds a session with an inside that says `reports` and then ends.
+    fn hold(reports: &[Report], stdin: Stdin, outputs: Vec<Output>) -> Run {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (stdout, stderr) = (Sink::default(), Sink::default());
+        let streams = Streams {
+            stdin,
+            stdout: Box::new(stdout.clone()),
+            stderr: Box::new(stderr.clone()),
+        };
+        let session = Session::begin(ours, plan(outputs), streams).unwrap();
+        for report in reports {
+            // A session that has seen enough does not read on.
+            let _ = write_message(&mut theirs, report);
+        }
+        theirs.shutdown(Shutdown::Write).unwrap();
+        let orders = std::iter::from_fn(|| read_message(&mut theirs).ok().flatten()).collect();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        wait_readable(&[session.ended().as_fd()], Some(deadline))
+            .unwrap()
+            .unwrap();
+        Run {
+            outcome: session.outcome(),
+            stdout: stdout.bytes(),
+            stderr: stderr.bytes(),
+            orders,
+        }
+    }
+
+    fn exit() -> Report {
+        Report::Exit(ExitStatus::Code(3))
+    }
+
+    #[test]
+    fn streams_are_kept_apart_and_the_status_is_handed_back() {
+        let reports = [
+            hello(1, ID),
+            Report::Stdout(b"a\0".to_vec()),
+            Report::Stderr(b"\xff".to_vec()),
+            Report::Stdout(b"b".to_vec()),
+            exit(),
+        ];
+        let run = hold(&reports, Stdin::Empty, Vec::new());
+        assert_eq!(run.outcome.unwrap().status, ExitStatus::Code(3));
+        assert_eq!(
+            (run.stdout.as_slice(), run.stderr.as_slice()),
+            (&b"a\0b"[..], &b"\xff"[..])
+        );
+    }
+
+    #[test]
+    fn the_command_is_named_once_both_have_greeted_and_gets_its_input_to_the_end() {
+        let run = hold(
+            &[hello(1, ID), exit()],
+            Stdin::Bytes(b"in".to_vec()),
+            Vec::new(),
+        );
+        let kinds: Vec<_> = run.orders.iter().map(std::mem::discriminant).collect();
+        let start = Order::Start(plan(Vec::new()).start);
+        assert_eq!(kinds[1], std::mem::discriminant(&start));
+        assert_eq!(run.orders[1], start);
+        // Whether the input is still written depends on who is faster; its order does not.
+        let rest = [Order::Stdin(b"in".to_vec()), Order::StdinEnd];
+        assert!(rest.starts_with(&run.orders[2..]), "{:?}", run.orders);
+    }
+
+    #[test]
+    fn another_build_is_refused_before_the_command_is_named() {
+        let run = hold(
+            &[hello(1, b"fedcba9876543210"), exit()],
+            Stdin::Empty,
+            Vec::new(),
+        );
+        assert!(matches!(run.outcome, Err(Error::OtherBuild { .. })));
+        assert!(run.orders.is_empty());
+    }
+
+    #[test]
+    fn another_protocol_is_refused() {
+        let run = hold(&[hello(2, ID), exit()], Stdin::Empty, Vec::new());
+        assert!(matches!(
+            run.outcome,
+            Err(Error::OtherProtocol {
+                expected: 1,
+                found: 2
+            })
+        ));
+    }
+
+    #[test]
+    fn an_end_before_the_exit_is_an_error_and_loses_nothing() {
+        let run = hold(
+            &[hello(1, ID), Report::Stdout(b"x".to_vec())],
+            Stdin::Empty,
+            Vec::new(),
+        );
+        let source = FrameError::Truncated;
+        assert!(matches!(run.outcome, Err(Error::Channel { source: s, .. })
+            if std::mem::discriminant(&s) == std::mem::discriminant(&source)));
+        assert_eq!(run.stdout, b"x");
+    }
+
+    #[test]
+    fn an_init_that_failed_is_quoted() {
+        for reports in [
+            &[hello(1, ID), Report::Failed("why".into())][..],
+            &[Report::Failed("why".into())],
+        ] {
+            let run = hold(reports, Stdin::Empty, Vec::new());
+            assert!(
+                matches!(run.outcome, Err(Error::InitFailed { reason, .. }) if reason == "why")
+            );
+        }
+    }
+
+    #[test]
+    fn reports_in_a_senseless_order_are_refused() {
+        for reports in [
+            vec![exit()],
+            vec![hello(1, ID), hello(1, ID)],
+            vec![hello(1, ID), Report::FileEnd],
+            vec![hello(1, ID), Report::FileData(vec![1])],
+            vec![hello(1, ID), Report::FileStart { index: 0, mode: 0 }],
+            vec![
+                hello(1, ID),
+                Report::FileMissing {
+                    index: 7,
+                    reason: String::new(),
+                },
+            ],
+        ] {
+            let run = hold(&reports, Stdin::Empty, Vec::new());
+            assert!(
+                matches!(run.outcome, Err(Error::Channel { .. })),
+                "{reports:?}"
+            );
+        }
+    }
+
+    fn output(directory: &tempfile::TempDir) -> Output {
+        Output {
+            inside: "out".into(),
+            outside: directory.path().join("out"),
+        }
+    }
+
+    #[test]
+    fn a_whole_output_replaces_the_file_that_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = output(&directory);
+        std::fs::write(&output.outside, "old").unwrap();
+        let reports = [
+            hello(1, ID),
+            Report::FileStart {
+                index: 0,
+                mode: 0o100_750,
+            },
+            Report::FileData(b"ne".to_vec()),
+            Report::FileData(b"w".to_vec()),
+            Report::FileEnd,
+            exit(),
+        ];
+        let run = hold(&reports, Stdin::Empty, vec![output.clone()]);
+        assert!(run.outcome.unwrap().missing.is_empty());
+        assert_eq!(std::fs::read(&output.outside).unwrap(), b"new");
+        let mode = output.outside.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o750);
+    }
+
+    #[test]
+    fn an_output_that_does_not_come_whole_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = output(&directory);
+        std::fs::write(&output.outside, "old").unwrap();
+        let begun = [
+            hello(1, ID),
+            Report::FileStart {
+                index: 0,
+                mode: 0o644,
+            },
+            Report::FileData(b"ne".to_vec()),
+        ];
+        let missing = Report::FileMissing {
+            index: 0,
+            reason: "unreadable".into(),
+        };
+        for end in [vec![], vec![missing, exit()]] {
+            let reports = [&begun[..], &end[..]].concat();
+            let run = hold(&reports, Stdin::Empty, vec![output.clone()]);
+            if let Ok(outcome) = run.outcome {
+                assert_eq!(outcome.missing[0].reason, "unreadable");
+            }
+            assert_eq!(std::fs::read(&output.outside).unwrap(), b"old");
+            assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn bulk_in_both_directions_does_not_lock_up() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let stdout = Sink::default();
+        let bulk: Vec<u8> = (0..8_000_000u32)
+            .map(|index| index.to_le_bytes()[0])
+            .collect();
+        let streams = Streams {
+            stdin: Stdin::Bytes(bulk.clone()),
+            stdout: Box::new(stdout.clone()),
+            stderr: Box::new(io::sink()),
+        };
+        let session = Session::begin(ours, plan(Vec::new()), streams).unwrap();
+        let echo = std::thread::spawn(move || {
+            write_message(&mut &theirs, &hello(1, ID)).unwrap();
+            while let Some(order) = read_message(&mut &theirs).unwrap() {
+                match order {
+                    Order::Stdin(bytes) => {
+                        write_message(&mut &theirs, &Report::Stdout(bytes)).unwrap();
+                    }
+                    Order::StdinEnd => break,
+                    Order::Hello(_) | Order::Start(_) => {}
+                }
+            }
+            write_message(&mut &theirs, &exit()).unwrap();
+        });
+        echo.join().unwrap();
+        assert_eq!(session.outcome().unwrap().status, ExitStatus::Code(3));
+        assert!(stdout.bytes() == bulk);
+    }
+}

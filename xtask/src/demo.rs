@@ -3,10 +3,10 @@
 use anyhow::Result;
 use std::process::ExitCode;
 
+use crate::build;
 use crate::guests::{self, Setting};
 use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
-use crate::{build, process};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     setup::tools(workspace, Purpose::Demo)?;
@@ -21,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
         host,
         firmware: &["kernel", "core"],
     };
-    let status = process::show_status(guests::command(workspace, setting)?)?;
+    let status = guests::show(workspace, setting)?;
     // A process that a signal ended has no code; 1 says that the demo did not pass.
     let code = status
         .code()

@@ -6,7 +6,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use crate::process::{self, Separate};
 use crate::report::Tally;
@@ -20,9 +20,30 @@ pub(crate) struct Setting {
     pub(crate) firmware: &'static [&'static str],
 }
 
-/// `vambrace test` of every claim.
-pub(crate) fn command(workspace: &Workspace, setting: Setting) -> Result<Command> {
+/// Runs every claim on this terminal.
+pub(crate) fn show(workspace: &Workspace, setting: Setting) -> Result<ExitStatus> {
     let images = images(workspace)?;
+    let mut test = command(workspace, setting);
+    let line = format!(
+        "{} IMAGE…  ({} guest tests)",
+        process::shell_line(&test),
+        images.len()
+    );
+    test.args(images);
+    process::show_as(&line, test)
+}
+
+/// Runs every claim and counts each verdict, and each comparison of transcripts, as one test.
+pub(crate) fn run(workspace: &Workspace, setting: Setting) -> Result<Tally> {
+    let images = images(workspace)?;
+    let expected = images.len() * setting.firmware.len();
+    let mut test = command(workspace, setting);
+    test.arg("--json").args(images);
+    Ok(tally(&process::separate(test)?, expected))
+}
+
+/// `vambrace test` without images.
+fn command(workspace: &Workspace, setting: Setting) -> Command {
     let mut test = workspace.command(workspace.host_program());
     test.args([
         "test",
@@ -31,16 +52,7 @@ pub(crate) fn command(workspace: &Workspace, setting: Setting) -> Result<Command
         "--firmware",
         &setting.firmware.join(","),
     ]);
-    test.args(images);
-    Ok(test)
-}
-
-/// Runs every claim and counts each verdict, and each comparison of transcripts, as one test.
-pub(crate) fn run(workspace: &Workspace, setting: Setting) -> Result<Tally> {
-    let mut test = command(workspace, setting)?;
-    test.arg("--json");
-    let expected = images(workspace)?.len() * setting.firmware.len();
-    Ok(tally(&process::separate(test)?, expected))
+    test
 }
 
 /// The built image of every claim, in the order of their names.

@@ -46,16 +46,16 @@ pub(crate) fn command(program: impl AsRef<Path>) -> Command {
 /// Runs a command on this terminal and fails with its command line if it fails.
 pub(crate) fn show(command: Command) -> Result<()> {
     let line = shell_line(&command);
-    let status = show_status(command)?;
+    let status = show_as(&line, command)?;
     if !status.success() {
         bail!("`{line}` failed ({status})");
     }
     Ok(())
 }
 
-/// Runs a command on this terminal and leaves the judgement to the caller.
-pub(crate) fn show_status(mut command: Command) -> Result<ExitStatus> {
-    let line = shell_line(&command);
+/// Runs a command on this terminal under a name that may be shorter than its command line, and
+/// leaves the judgement to the caller.
+pub(crate) fn show_as(line: &str, mut command: Command) -> Result<ExitStatus> {
     println!("$ {line}");
     command
         .status()

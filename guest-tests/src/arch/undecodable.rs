@@ -133,6 +133,8 @@ accesses! {
     LOAD_PAIR_DOUBLEWORDS undecodable_load_pair_doublewords: "ldp x1, x2, [x0]";
     /// Thirty-two bytes into two vector registers: nothing a device could mean.
     LOAD_VECTORS undecodable_load_vectors: "ld1 {v0.4s, v1.4s}, [x0]";
+    /// No access at all, but an exception in each place.
+    UNDEFINED undecodable_undefined: "udf #0";
 }
 
 global_asm!(
