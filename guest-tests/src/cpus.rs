@@ -9,8 +9,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use aarch64_cpu::{
     asm,
-    registers::{CNTFRQ_EL0, CNTVCT_EL0, MPIDR_EL1, Readable as _},
+    registers::{CNTFRQ_EL0, CNTVCT_EL0, MPIDR_EL1},
 };
+use tock_registers::interfaces::Readable as _;
 
 use crate::{
     arch::entry,

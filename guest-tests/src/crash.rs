@@ -2,7 +2,8 @@
 
 use core::{fmt, panic::PanicInfo};
 
-use aarch64_cpu::registers::{Readable as _, TPIDR_EL1, Writeable as _};
+use aarch64_cpu::registers::TPIDR_EL1;
+use tock_registers::interfaces::{Readable as _, Writeable as _};
 
 use crate::{arch::vectors, console, cpus, exit};
 

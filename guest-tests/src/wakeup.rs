@@ -7,10 +7,9 @@
 
 use core::{num::NonZero, ptr::NonNull};
 
-use aarch64_cpu::registers::{
-    CNTFRQ_EL0, CNTV_CTL_EL0, CNTV_TVAL_EL0, Readable as _, Writeable as _,
-};
+use aarch64_cpu::registers::{CNTFRQ_EL0, CNTV_CTL_EL0, CNTV_TVAL_EL0};
 use safe_mmio::{UniqueMmioPointer, field, field_shared, fields::ReadPureWrite};
+use tock_registers::interfaces::{Readable as _, Writeable as _};
 
 use crate::{arch::interrupts, cpus::wait_until, expect::Proof};
 

@@ -95,6 +95,7 @@ impl Session {
         let notify = ended.clone();
         let reports = std::thread::spawn(move || {
             let outcome = conversation.hold(streams);
+            conversation.close();
             notify.set();
             outcome
         });
@@ -138,7 +139,7 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn hold(self, streams: Streams) -> Result<Outcome, Error> {
+    fn hold(&self, streams: Streams) -> Result<Outcome, Error> {
         self.greet()?;
         self.up.store(true, Ordering::Relaxed);
         self.send(&Order::Start(self.plan.start.clone()))?;
@@ -148,9 +149,14 @@ impl Conversation {
         let outcome = self.take_reports(streams.stdout, streams.stderr);
         self.stop_input.set();
         // The other direction may be full, with nobody inside reading any more.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        self.close();
         let _ = input.join();
         outcome
+    }
+
+    fn close(&self) {
+        // A socket whose other end is gone refuses this, which is as good.
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// Both ends say who they are; the inside speaks first, as it is the one that has to come up.
