@@ -64,6 +64,11 @@ fn main() -> ExitCode {
 }
 
 const EXIT_CODES: &str = "\
+Examples:
+  vambrace test --firmware kernel,core tests/   run a directory of test programs
+  vambrace run hello.elf                        run one guest, its console here
+  vambrace lab list                             what can be emulated
+
 Exit codes: 125 is an error of the command line or of vambrace's own; each command says what else
 it returns. VAMBRACE_LOG=debug shows what is being done.";
 

@@ -18,7 +18,7 @@ use crate::lab_host;
 use crate::machine_options::{DEFAULT_RESETS, Dialect, Size, config};
 use crate::test::{Firmware, read_image};
 
-/// Runs one bare-metal guest, its console on the terminal
+/// Run one bare-metal guest, its console on the terminal
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {

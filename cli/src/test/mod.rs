@@ -20,7 +20,7 @@ pub(crate) use collect::read as read_image;
 pub(crate) use record::Firmware;
 use report::Printer;
 
-/// Runs bare-metal guest tests, each in a fresh virtual machine
+/// Run bare-metal guest tests, each in a fresh virtual machine
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -567,7 +567,17 @@ proptest! {
     }
 
     #[test]
-    fn no_call_of_any_id_panics_or_loses_the_machine(id: u64, args: [u64; 17], immediate: u16, smc: bool) {
+    fn no_call_of_any_id_panics_or_loses_the_machine(
+        id in prop_oneof![
+            any::<u64>(),
+            0x8400_0000..0x8400_0020_u64,
+            0xc400_0000..0xc400_0020_u64,
+            prop::sample::select(&[0x8000_0000, 0x8000_0001, 0x8000_3fff, 0x8000_7fff, 0x8000_8000]),
+        ],
+        args: [u64; 17],
+        immediate in prop_oneof![Just(0), any::<u16>()],
+        smc: bool,
+    ) {
         let conduit = if smc { Conduit::Smc(immediate) } else { Conduit::Hvc(immediate) };
         for dialect in [SPECIFICATION, KVM, OLD_KVM] {
             let mut story = Story::<2>::new(dialect);
