@@ -23,7 +23,7 @@ use crate::smccc::{
 
 /// The firmware of one machine, frozen.
 #[derive(Debug, Clone)]
-pub struct Firmware {
+pub(crate) struct Firmware {
     pub(crate) psci_version: PsciVersion,
     pub(crate) workarounds: Workarounds,
     pub(crate) dialect: Dialect,

@@ -12,7 +12,7 @@ use crate::vm::Reset;
 
 /// One call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
+pub(crate) enum Call {
     /// PSCI_VERSION (§5.1.1).
     Version,
     /// CPU_SUSPEND (§5.1.2).

@@ -5,7 +5,7 @@
 
 /// Why a call is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Error {
+pub(crate) enum Error {
     /// Bits outside the affinity fields are set in a target.
     ReservedAffinityBits(u64),
     /// No CPU of the machine has that affinity.
@@ -42,7 +42,7 @@ pub enum ReturnCode {
 impl Error {
     /// What the guest hears.
     #[must_use]
-    pub const fn code(self) -> ReturnCode {
+    pub(crate) const fn code(self) -> ReturnCode {
         match self {
             Self::ReservedAffinityBits(_)
             | Self::NoSuchCpu(_)

@@ -1,8 +1,8 @@
 //! Power State Coordination Interface (DEN0022, issue F.b).
 //!
-//! [`Call::parse`] turns registers into a call with decoded arguments, or into the [`Error`] that
-//! says what is wrong with them; each call is then answered in the file of its name. An [`Answer`]
-//! says what the caller gets; [`Vm`](crate::Vm) gives it its registers.
+//! `Call::parse` turns registers into a call with decoded arguments, or into the `Error` that says
+//! what is wrong with them; each call is then answered in the file of its name. An `Answer` says
+//! what the caller gets; [`Vm`](crate::Vm) gives it its registers.
 
 mod affinity_info;
 mod call;
@@ -13,11 +13,14 @@ mod features;
 mod power_state;
 mod version;
 
-pub use call::Call;
-pub(crate) use error::SUCCESS;
-pub use error::{Error, ReturnCode};
-pub use power_state::{PowerState, PowerStateType};
+pub use error::ReturnCode;
 pub use version::PsciVersion;
+
+pub(crate) use error::SUCCESS;
+
+use call::Call;
+use error::Error;
+use power_state::{PowerState, PowerStateType};
 
 use crate::firmware::Firmware;
 use crate::smccc::{Args, Caller};

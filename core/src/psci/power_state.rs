@@ -4,13 +4,13 @@ use super::Error;
 
 /// A power state that this machine has: of one CPU, standby or powerdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PowerState {
+pub(crate) struct PowerState {
     kind: PowerStateType,
 }
 
 /// Bit 16 of power_state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PowerStateType {
+pub(crate) enum PowerStateType {
     /// 0: the CPU keeps its context and the call returns.
     Standby,
     /// 1: the CPU loses its context and begins again at the entry point.
@@ -25,7 +25,7 @@ impl PowerState {
 
     /// Does the CPU keep its context?
     #[must_use]
-    pub const fn kind(self) -> PowerStateType {
+    pub(crate) const fn kind(self) -> PowerStateType {
         self.kind
     }
 }

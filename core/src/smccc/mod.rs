@@ -1,7 +1,7 @@
 //! SMC Calling Convention: how a guest calls firmware (DEN0028, issue F).
 //!
 //! A call is a function identifier in W0, arguments in the registers after it and results in the
-//! same registers. [`args`] and [`results`] are the only files that know register positions.
+//! same registers. `args.rs` and `results.rs` are the only files that know register positions.
 //! The Arm Architecture calls (owner 0) are this specification's own service.
 
 mod arch_features;
