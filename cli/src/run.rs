@@ -1,7 +1,7 @@
 //! `vambrace run`: one guest, its console on the terminal.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +15,10 @@ use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, 
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice, kernel_release};
 use crate::lab_host;
-use crate::machine_options::{DEFAULT_RESETS, Dialect, Size, config};
+use crate::machine_options::{
+    DEFAULT_RESETS, Dialect, Size, config, parse_seconds, parse_vcpus,
+};
+use crate::progress::say;
 use crate::test::{Firmware, read_image};
 
 /// Run one bare-metal guest, its console on the terminal
@@ -25,7 +28,7 @@ pub(crate) struct Arguments {
     /// The guest: ELF, arm64 Image or flat binary
     image: PathBuf,
 
-    /// Where to run: auto, local, or lab[:KERNEL[:CPU]]
+    /// Where to run: auto, local, or `lab[:KERNEL[:CPU]]`
     #[arg(long, default_value = "auto", value_name = "HOST")]
     host: HostChoice,
 
@@ -38,7 +41,7 @@ pub(crate) struct Arguments {
     dialect: Dialect,
 
     /// How many vCPUs
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = parse_vcpus)]
     cpus: u16,
 
     /// How much RAM
@@ -46,7 +49,7 @@ pub(crate) struct Arguments {
     memory: Size,
 
     /// End the guest after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<u64>,
 
     /// How often the guest may reset the machine before it counts as crashed
@@ -121,7 +124,8 @@ impl Arguments {
         thread::spawn(move || pass_input(&input));
         let report = Machine::new(self.config(), image)?.run(&host, &devices)?;
         if self.json {
-            eprintln!("{}", json(&report));
+            // Without a reader there is nobody to tell.
+            let _ = writeln!(io::stderr().lock(), "{}", json(&report));
         }
         Ok(exit_code(&report))
     }
@@ -183,27 +187,36 @@ fn exit_code(report: &Report) -> u8 {
     match &report.end {
         End::Off => 0,
         End::Code(CRASH_CODE) => {
-            eprintln!("vambrace: the guest reports that it crashed");
+            say("the guest reports that it crashed");
             CRASHED
         }
         End::Code(code) => u8::try_from(*code).ok().filter(|code| *code < GREATEST).unwrap_or_else(|| {
             if *code != u32::from(GREATEST) {
-                eprintln!("vambrace: the guest's exit code is {code}");
+                say(&format!("the guest's exit code is {code}"));
             }
             GREATEST
         }),
         End::Reset => {
-            eprintln!("vambrace: the guest reset the machine once more after {} reboots", report.resets);
+            say(&reset_line(report.resets));
             CRASHED
         }
         End::Crashed(crash) => {
-            eprintln!("vambrace: the guest crashed: {crash}");
+            say(&format!("the guest crashed: {crash}"));
             CRASHED
         }
         End::TimeLimit => {
-            eprintln!("vambrace: the time limit passed");
+            say("the time limit passed");
             TIME_LIMIT
         }
+    }
+}
+
+/// A reset that was one too many.
+fn reset_line(reboots: u32) -> String {
+    match reboots {
+        0 => "the guest reset the machine".into(),
+        1 => "the guest reset the machine again after a reboot".into(),
+        _ => format!("the guest reset the machine again after {reboots} reboots (--max-resets)"),
     }
 }
 

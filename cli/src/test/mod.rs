@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use vambrace_kvm::firmware::AnswerFlip;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice};
-use crate::machine_options::{Dialect, Size};
+use crate::machine_options::{Dialect, Size, parse_seconds, parse_vcpus};
 pub(crate) use collect::read as read_image;
 pub(crate) use record::Firmware;
 use report::Printer;
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
 
-    /// Where to run: auto, local, or lab[:KERNEL[:CPU]]
+    /// Where to run: auto, local, or `lab[:KERNEL[:CPU]]`
     #[arg(long, default_value = "auto", value_name = "HOST")]
     host: HostChoice,
 
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     dialect: Dialect,
 
     /// vCPUs of every machine, instead of the number in each test's header
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_vcpus)]
     cpus: Option<u16>,
 
     /// RAM of every machine, at least; a test's header may ask for more
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     memory: Size,
 
     /// How long one machine may take, in seconds
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: u64,
 
     /// Print one JSON record a line instead of a table
@@ -67,13 +67,22 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     let printer = Printer::new(args.json);
     let summary = match args.host.resolve()? {
         Host::Local => inside::run(args, &images, &mut |record| printer.print(&record))?,
-        Host::Lab(spec) => lab::run(args, &images, spec, printer.clone())?,
+        Host::Lab(spec) => match lab::run(args, &images, spec, printer.clone())? {
+            Some(summary) => summary,
+            None => return Ok(OWN_ERROR),
+        },
     };
     printer.finish(&summary)?;
     Ok(u8::from(!summary.is_success()))
 }
 
 impl Arguments {
+    /// Each firmware asked for, once, and KVM's own first.
+    fn firmware(&self) -> impl Iterator<Item = Firmware> {
+        let all = [Firmware::Kernel, Firmware::Core].into_iter();
+        all.filter(|firmware| self.firmware.contains(firmware))
+    }
+
     fn time_limit(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }

@@ -3,6 +3,8 @@
 //! The board's layout numbers sixteen CPUs a cluster, so the position of an affinity can be
 //! guessed and one comparison confirms it; any other layout is found by bisection.
 
+use core::mem;
+
 use heapless::Vec;
 
 use super::{Cause, Mpidr, Power, VcpuId};
@@ -50,9 +52,12 @@ impl<const N: usize> Vcpus<N> {
                 power: Power::Off,
             })
             .map_err(|_| AddError::Full)?;
-        self.by_affinity
-            .insert(place, (mpidr, id))
-            .map_err(|_| AddError::Full)?;
+        // Each entry behind the place moves on by one, and the last one goes to the end.
+        let mut carried = (mpidr, id);
+        for entry in self.by_affinity.iter_mut().skip(place) {
+            mem::swap(entry, &mut carried);
+        }
+        self.by_affinity.push(carried).map_err(|_| AddError::Full)?;
         Ok(id)
     }
 

@@ -168,7 +168,11 @@ impl<const N: usize> Vm<N> {
     }
 
     fn end(&mut self, event: SystemEvent) {
-        let stopped = (0..self.vcpus.len()).map(|_| false).collect();
+        let mut stopped = Vec::new();
+        for _ in 0..self.vcpus.len() {
+            // There is room for every vCPU.
+            let _ = stopped.push(false);
+        }
         self.life = Life::Ending { event, stopped };
     }
 
