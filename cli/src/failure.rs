@@ -50,7 +50,10 @@ impl Failure {
     /// The image at `path` is not usable, because of `error`.
     pub(crate) fn image(path: &Path, error: &impl Display) -> Self {
         let message = format!("cannot use `{}`: {error}", path.display());
-        Self::Image { message, code: OWN_ERROR }
+        Self::Image {
+            message,
+            code: OWN_ERROR,
+        }
     }
 
     /// The same, with the exit code that an unusable image has in this command.

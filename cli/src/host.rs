@@ -6,6 +6,7 @@ use vambrace_kvm::sys;
 use vambrace_lab::HostSpec;
 
 use crate::failure::Failure;
+use crate::progress::say;
 
 /// `--host`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +35,10 @@ impl FromStr for HostChoice {
         match text {
             "auto" => Ok(Self::Auto),
             "local" => Ok(Self::Local),
-            _ if text == "lab" || text.starts_with("lab:") => {
-                text.parse().map(Self::Lab).map_err(|error: vambrace_lab::Error| error.to_string())
-            }
+            _ if text == "lab" || text.starts_with("lab:") => text
+                .parse()
+                .map(Self::Lab)
+                .map_err(|error: vambrace_lab::Error| error.to_string()),
             _ => Err("write auto, local or lab[:KERNEL[:CPU]]".into()),
         }
     }
@@ -52,7 +54,9 @@ impl HostChoice {
                 Ok(_) => Ok(Host::Local),
                 Err(_) => {
                     let spec = HostSpec::default();
-                    eprintln!("this machine has no arm64 KVM: running on {spec} (emulated)");
+                    say(&format!(
+                        "this machine has no arm64 KVM: running on {spec} (emulated)"
+                    ));
                     Ok(Host::Lab(spec))
                 }
             },
@@ -62,12 +66,17 @@ impl HostChoice {
 
 /// The release of the kernel that runs, as `uname -r` says it.
 pub(crate) fn kernel_release() -> String {
-    rustix::system::uname().release().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Major and minor number of a release; what is no number counts as 0.
 pub(crate) fn version_of(release: &str) -> (u32, u32) {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|n| n.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use vambrace_core::firmware::{self, KvmGeneration};
+use vambrace_kvm::layout::MAXIMUM_VCPUS;
 use vambrace_kvm::machine::{Config, FirmwareKind, OnReset};
 
 use crate::host::version_of;
@@ -94,10 +95,27 @@ pub(crate) fn config(vcpus: u16, memory: u64) -> Config {
         boot_arguments: None,
         firmware: FirmwareKind::Kernel,
         dialect: firmware::Dialect::Specification,
-        reset: OnReset::Reboot { most: DEFAULT_RESETS },
+        reset: OnReset::Reboot {
+            most: DEFAULT_RESETS,
+        },
         time_limit: None,
         flip: None,
     }
+}
+
+/// A number of vCPUs, as far as no host can have more.
+pub(crate) fn parse_vcpus(text: &str) -> Result<u16, String> {
+    let vcpus = text
+        .parse()
+        .ok()
+        .filter(|vcpus| (1..=MAXIMUM_VCPUS).contains(vcpus));
+    vcpus.ok_or_else(|| format!("write a number from 1 to {MAXIMUM_VCPUS}"))
+}
+
+/// A time limit in seconds.
+pub(crate) fn parse_seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds != 0);
+    seconds.ok_or_else(|| "write a whole number of seconds, 1 or more".into())
 }
 
 /// How often a machine reboots before its guest counts as crashed.
@@ -109,7 +127,12 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        for (text, bytes) in [("128M", 128 << 20), ("4g", 4 << 30), ("64k", 64 << 10), ("7", 7)] {
+        for (text, bytes) in [
+            ("128M", 128 << 20),
+            ("4g", 4 << 30),
+            ("64k", 64 << 10),
+            ("7", 7),
+        ] {
             assert_eq!(text.parse::<Size>().unwrap().bytes(), bytes, "{text}");
         }
         for wrong in ["", "M", "12T", "-1", "1.5G", "99999999999G", "1 M"] {
@@ -125,13 +148,33 @@ mod tests {
     }
 
     #[test]
+    fn vcpus_are_as_many_as_a_gic_serves() {
+        assert_eq!(parse_vcpus("1"), Ok(1));
+        assert_eq!(parse_vcpus("512"), Ok(512));
+        for wrong in ["", "0", "513", "65536", "-1", "many"] {
+            assert!(parse_vcpus(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_limit_is_not_0() {
+        assert_eq!(parse_seconds("1"), Ok(1));
+        for wrong in ["", "0", "-1", "1.5", "5s"] {
+            assert!(parse_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_hosts_kernel_chooses_the_dialect() {
         let of = |release| Dialect::Kvm.of(release);
         assert_eq!(
             of("6.12.107+deb13-cloud-arm64"),
             firmware::Dialect::Kvm(KvmGeneration::V6_12)
         );
-        assert_eq!(of("5.10.0-32-cloud-arm64"), firmware::Dialect::Kvm(KvmGeneration::V5_10));
+        assert_eq!(
+            of("5.10.0-32-cloud-arm64"),
+            firmware::Dialect::Kvm(KvmGeneration::V5_10)
+        );
         assert_eq!(Dialect::Spec.of("6.12.1"), firmware::Dialect::Specification);
     }
 }

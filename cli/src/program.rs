@@ -6,17 +6,19 @@
 //! before it is used: never does a stale one run.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use vambrace_lab::Program;
 use vambrace_lab::build_id::BuildId;
 
 use crate::build_id::BUILD_ID;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::progress::say;
 
 /// The arm64 program that belongs to this one, built first if that is needed and possible.
-pub(crate) fn locate() -> Result<Program, Failure> {
+pub(crate) fn locate(interrupt: &Interrupt) -> Result<Program, Failure> {
     let own = std::env::current_exe()
         .map_err(|error| Failure::new(format!("cannot tell where this program lies: {error}")))?;
     let beside = own.with_file_name(BESIDE);
@@ -39,7 +41,7 @@ pub(crate) fn locate() -> Result<Program, Failure> {
     {
         return Ok(program);
     }
-    checkout.build()?;
+    checkout.build(interrupt)?;
     accept(Program::open(&path)?, BUILD_ID).map_err(|program| {
         Failure::new(format!(
             "this program is older than the sources in `{}`: {}",
@@ -90,13 +92,13 @@ impl Checkout {
         self.target.join(TARGET).join("release/vambrace")
     }
 
-    fn build(&self) -> Result<(), Failure> {
+    fn build(&self, interrupt: &Interrupt) -> Result<(), Failure> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         say(&format!(
             "building the arm64 program for lab hosts: cargo build --release --target {TARGET} \
              -p vambrace"
         ));
-        let status = Command::new(&cargo)
+        let child = Command::new(&cargo)
             .args([
                 "build",
                 "--release",
@@ -112,11 +114,12 @@ impl Checkout {
             .stdin(Stdio::null())
             // Standard output is the command's own; cargo says nothing of use there.
             .stdout(Stdio::null())
-            .status()
-            .map_err(|error| {
-                Failure::new(format!("cannot run `{}`: {error}", cargo.display()))
-                    .with_hint("install Rust with rustup, then: cargo xtask setup")
-            })?;
+            .spawn();
+        let failed = |error| {
+            Failure::new(format!("cannot run `{}`: {error}", cargo.display()))
+                .with_hint("install Rust with rustup, then: cargo xtask setup")
+        };
+        let status = wait(child.map_err(failed)?, interrupt)?;
         if status.success() {
             return Ok(());
         }
@@ -124,6 +127,24 @@ impl Checkout {
             "the arm64 program cannot be built: cargo ended with {status}"
         ))
         .with_hint("cargo's messages stand above; a missing target is added by: cargo xtask setup"))
+    }
+}
+
+/// Waits for cargo; a signal ends it and us.
+fn wait(mut cargo: Child, interrupt: &Interrupt) -> Result<ExitStatus, Failure> {
+    let failed = |error| Failure::new(format!("cannot wait for cargo: {error}"));
+    loop {
+        let status = cargo.try_wait().map_err(failed)?;
+        if interrupt.cancel().is_cancelled() {
+            // It may have ended by itself: a Ctrl-C on the terminal reaches it as well.
+            let _ = cargo.kill();
+            let _ = cargo.wait();
+            return Err(interrupt.failure(vambrace_lab::Error::Cancelled));
+        }
+        if let Some(status) = status {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -39,8 +39,7 @@ impl Teller {
                 {
                     bar.set_style(style);
                 }
-                // apt may start over with a shorter list; a fraction of a percent is of no interest.
-                bar.set_position(percent.round() as u64);
+                bar.set_position(u64::from(percent));
             }
             (Progress::Step(step), None) => say(&format!("{}: {step}", self.what)),
             (Progress::Percent(_), None) => {}

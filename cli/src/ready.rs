@@ -15,7 +15,7 @@ pub(crate) fn host(spec: HostSpec, interrupt: &Interrupt) -> Result<(Host, Progr
     let cache = Cache::of_user()?;
     let qemu = Qemu::locate()?;
     if let Some(host) = Host::prepare(spec.clone(), qemu.clone(), &cache)? {
-        return Ok((host, program::locate()?));
+        return Ok((host, program::locate(interrupt)?));
     }
     if let Kernel::Series(series) = spec.kernel {
         say(&format!(
@@ -30,7 +30,7 @@ pub(crate) fn host(spec: HostSpec, interrupt: &Interrupt) -> Result<(Host, Progr
     }
     let host = Host::prepare(spec, qemu, &cache)?
         .ok_or_else(|| Failure::new("the kernel that was just fetched is gone from the cache"))?;
-    Ok((host, program::locate()?))
+    Ok((host, program::locate(interrupt)?))
 }
 
 /// Fetches the kernel of one series, telling how far it has come.

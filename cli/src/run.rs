@@ -8,16 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use vambrace_kvm::devices::Unclaimed;
-use vambrace_kvm::machine::{Config, Devices, End, Machine, OnReset, Offer, Report};
+use vambrace_kvm::machine::{Config, Devices, End, Machine, Offer, OnReset, Report};
 use vambrace_kvm::sys;
 use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, Streams};
 
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice, kernel_release};
 use crate::lab_host;
-use crate::machine_options::{
-    DEFAULT_RESETS, Dialect, Size, config, parse_seconds, parse_vcpus,
-};
+use crate::machine_options::{DEFAULT_RESETS, Dialect, Size, config, parse_seconds, parse_vcpus};
 use crate::progress::say;
 use crate::test::{Firmware, read_image};
 
@@ -94,7 +92,9 @@ impl Arguments {
             reset: if self.no_reboot {
                 OnReset::End
             } else {
-                OnReset::Reboot { most: self.max_resets }
+                OnReset::Reboot {
+                    most: self.max_resets,
+                }
             },
             time_limit: self.timeout.map(Duration::from_secs),
             ..config(self.cpus, self.memory.bytes())
@@ -156,7 +156,10 @@ impl Arguments {
         arguments.push(format!("--cpus={}", self.cpus).into());
         arguments.push(format!("--memory={}", self.memory).into());
         arguments.push(format!("--max-resets={}", self.max_resets).into());
-        arguments.extend(self.timeout.map(|seconds| format!("--timeout={seconds}").into()));
+        arguments.extend(
+            self.timeout
+                .map(|seconds| format!("--timeout={seconds}").into()),
+        );
         for (flag, set) in [
             ("--no-reboot", self.no_reboot),
             ("--strict-mmio", self.strict_mmio),
@@ -190,12 +193,15 @@ fn exit_code(report: &Report) -> u8 {
             say("the guest reports that it crashed");
             CRASHED
         }
-        End::Code(code) => u8::try_from(*code).ok().filter(|code| *code < GREATEST).unwrap_or_else(|| {
-            if *code != u32::from(GREATEST) {
-                say(&format!("the guest's exit code is {code}"));
-            }
-            GREATEST
-        }),
+        End::Code(code) => u8::try_from(*code)
+            .ok()
+            .filter(|code| *code < GREATEST)
+            .unwrap_or_else(|| {
+                if *code != u32::from(GREATEST) {
+                    say(&format!("the guest's exit code is {code}"));
+                }
+                GREATEST
+            }),
         End::Reset => {
             say(&reset_line(report.resets));
             CRASHED

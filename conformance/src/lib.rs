@@ -1,1 +1,19 @@
-//! Placeholder.
+//! What holds Vambrace against real kernels: the program as its users run it.
+//!
+//! The tests of this package start the built `vambrace` as a process, give it the built guests and
+//! look at nothing but what a user sees: exit codes, standard output, standard error, the terminal,
+//! and which processes are left. They depend on none of the packages they test, so no mistake can
+//! excuse itself.
+//!
+//! Nothing is skipped: a program that is missing, or older than its sources, fails the test that
+//! needs it, and the message names the command that builds it.
+
+mod built;
+mod ended;
+mod started;
+mod terminal;
+
+pub use built::{example, guest, vambrace};
+pub use ended::{Ended, Ending};
+pub use started::{Started, see, see_with_input};
+pub use terminal::Terminal;

@@ -222,7 +222,7 @@ mod tests {
     fn a_link_carries_its_target() {
         let text = String::from_utf8(archive(|a| a.symlink("bin/x", "/init"))).unwrap();
         assert!(text.contains("0000A1FF"));
-        assert!(text.contains("bin/x\0/init\0\0\0070701"));
+        assert!(text.contains("bin/x\0/init\0\0\x00070701"));
     }
 
     #[test]
@@ -238,6 +238,6 @@ mod tests {
     fn content_longer_than_promised_is_cut_there() {
         let text =
             String::from_utf8(archive(|a| a.file("f", 0o644, 2, &mut &b"long"[..]))).unwrap();
-        assert!(text.contains("f\0lo\0\0070701"));
+        assert!(text.contains("f\0lo\0\x00070701"));
     }
 }

@@ -174,7 +174,11 @@ pub enum Error {
         details: Details,
     },
     /// The command did not end in time.
-    #[error("the time limit of {} s has passed; the lab host was stopped", .limit.as_secs_f64())]
+    #[error(
+        "the time limit of {} s has passed; the lab host was stopped{}",
+        .limit.as_secs_f64(),
+        .details.kept()
+    )]
     TimeLimit {
         /// The limit.
         limit: Duration,
@@ -244,10 +248,17 @@ impl std::fmt::Display for Details {
         if !self.console.is_empty() {
             write!(f, "\nthe host's console ended with{}", lines(&self.console))?;
         }
-        if let Some(log) = &self.log {
-            write!(f, "\nthe host's console is kept in {}", log.display())?;
-        }
-        Ok(())
+        f.write_str(&self.kept())
+    }
+}
+
+impl Details {
+    /// Where the console is kept, for an error that is not the host's fault.
+    fn kept(&self) -> String {
+        let log = self.log.as_ref().map(|log| log.display());
+        log.map_or_else(String::new, |log| {
+            format!("\nthe host's console is kept in {log}")
+        })
     }
 }
 

@@ -88,6 +88,18 @@ impl Job {
         }
     }
 
+    /// Looks for mistakes without starting anything: paths that cannot be, files that are missing,
+    /// a program that cannot run inside.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn check(&self) -> Result<(), Error> {
+        self.start()?;
+        self.files()?
+            .values()
+            .try_for_each(|source| source.open().map(|_| ()))
+    }
+
     /// What init is asked to run.
     pub(crate) fn start(&self) -> Result<Start, Error> {
         let command = match &self.executable {
@@ -186,34 +198,52 @@ impl Source {
         archive: &mut Archive<impl std::io::Write>,
         destination: &str,
     ) -> Result<u64, Error> {
+        let mut content = self.open()?;
+        archive
+            .file(destination, content.mode, content.size, &mut content.reader)
+            .map_err(|source| match self {
+                Self::File(path) => file_error("copy into the initramfs", path)(source),
+                Self::Bytes(_) => archive_error(source),
+            })?;
+        Ok(content.size)
+    }
+
+    fn open(&self) -> Result<Content<'_>, Error> {
         match self {
-            Self::Bytes(bytes) => {
-                let size = bytes.len() as u64;
-                archive
-                    .file(destination, 0o644, size, &mut bytes.as_slice())
-                    .map_err(archive_error)?;
-                Ok(size)
-            }
+            Self::Bytes(bytes) => Ok(Content {
+                size: bytes.len() as u64,
+                mode: 0o644,
+                reader: Box::new(&bytes[..]),
+            }),
             Self::File(path) => {
-                let error = |action| {
-                    move |source| Error::File {
-                        action,
-                        path: path.clone(),
-                        source,
-                    }
-                };
-                let mut file = File::open(path).map_err(error("open"))?;
-                let data = file.metadata().map_err(error("examine"))?;
+                let file = File::open(path).map_err(file_error("open", path))?;
+                let data = file.metadata().map_err(file_error("examine", path))?;
                 if !data.is_file() {
                     return Err(Error::Job(format!("`{}` is not a file", path.display())));
                 }
                 let mode = data.permissions().mode();
-                archive
-                    .file(destination, mode, data.len(), &mut Read::by_ref(&mut file))
-                    .map_err(error("copy into the initramfs"))?;
-                Ok(data.len())
+                Ok(Content {
+                    size: data.len(),
+                    mode,
+                    reader: Box::new(file),
+                })
             }
         }
+    }
+}
+
+/// An opened [`Source`].
+struct Content<'a> {
+    size: u64,
+    mode: u32,
+    reader: Box<dyn Read + 'a>,
+}
+
+fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::File {
+        action,
+        path: path.to_owned(),
+        source,
     }
 }
 
@@ -418,6 +448,26 @@ mod tests {
                 .to_string()
                 .starts_with("cannot open `/nowhere/at/all`: "),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_check_finds_what_a_run_would() {
+        assert!(job(vec![input("a")]).check().is_ok());
+        assert!(job(vec![input("../a")]).check().is_err());
+        let source = Source::File("/nowhere/at/all".into());
+        assert!(
+            job(vec![Input {
+                source,
+                destination: "a".into()
+            }])
+            .check()
+            .is_err()
+        );
+        assert!(
+            Job::new(Executable::File("/nowhere/at/all".into()), vec![])
+                .check()
+                .is_err()
         );
     }
 

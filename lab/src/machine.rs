@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use crate::error::Error;
 use crate::qemu::Qemu;
 use crate::tail::Tail;
@@ -69,8 +71,13 @@ impl Machine {
     }
 
     fn kill(&mut self) {
-        // Both fail only if the process is already gone and waited for.
-        let _ = self.child.kill();
+        // The whole group: QEMU may be wrapped in a script. Nothing fails here but on a process
+        // that is already gone, and its number is not reused before it has been waited for.
+        if let Ok(None) = self.child.try_wait()
+            && let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+        {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }

@@ -25,10 +25,18 @@ impl Qemu {
     /// There is none, it does not run, or it is older than [`OLDEST`].
     pub fn locate() -> Result<Self, Error> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let program = std::env::split_paths(&path)
+        std::env::split_paths(&path)
             .map(|directory| directory.join(PROGRAM))
             .find(|program| is_executable(program))
-            .ok_or(Error::QemuMissing)?;
+            .ok_or(Error::QemuMissing)
+            .and_then(Self::at)
+    }
+
+    /// The one at `program`.
+    ///
+    /// # Errors
+    /// It does not run, or is older than [`OLDEST`].
+    pub fn at(program: PathBuf) -> Result<Self, Error> {
         let text = answer(&program, &["--version"])?;
         let version = parse_version(&text).ok_or_else(|| Error::QemuUnusable {
             program: program.clone(),

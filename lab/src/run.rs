@@ -282,6 +282,8 @@ const LOGS_KEPT: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Executable;
+    use crate::session::Stdin;
 
     #[test]
     fn sizes_that_cannot_be_are_refused() {
@@ -313,6 +315,107 @@ mod tests {
                 .contains("64 MiB of memory")
         );
         assert!(check_size(&HostSpec::default()).is_ok());
+    }
+
+    /// A host whose QEMU is the shell script `script`.
+    struct Fake {
+        _directory: tempfile::TempDir,
+        host: Host,
+        program: Program,
+    }
+
+    impl Fake {
+        fn new(script: &str, boot_limit: Duration) -> Self {
+            use std::os::unix::fs::PermissionsExt as _;
+            let directory = tempfile::tempdir().unwrap();
+            let path = |name: &str| directory.path().join(name);
+            let write = |name: &str, content: &[u8]| {
+                std::fs::write(path(name), content).unwrap();
+                let executable = std::fs::Permissions::from_mode(0o755);
+                std::fs::set_permissions(path(name), executable).unwrap();
+            };
+            let answers = "case \"$*\" in --version) echo QEMU version 10.0.2; exit;; \
+                           *help) echo ' max'; exit;; esac";
+            write(
+                "qemu",
+                format!("#!/bin/sh\n{answers}\n{script}\n").as_bytes(),
+            );
+            let mut image = vec![0; 64];
+            image[56..60].copy_from_slice(b"ARM\x64");
+            write("Image", &image);
+            let mut elf = vec![0; 120];
+            elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+            (elf[16], elf[18], elf[32], elf[54], elf[56]) = (2, 183, 64, 56, 1);
+            elf.extend_from_slice(b"vambrace-build-id=0123456789abcdef;");
+            write("vambrace", &elf);
+            let mut spec = HostSpec::with_kernel(Kernel::File(path("Image")));
+            spec.boot_limit = boot_limit;
+            let cache = Cache::in_directory(&path("cache"));
+            let qemu = Qemu::at(path("qemu")).unwrap();
+            let host = Host::prepare(spec, qemu, &cache).unwrap().unwrap();
+            let program = Program::open(&path("vambrace")).unwrap();
+            Self {
+                _directory: directory,
+                host,
+                program,
+            }
+        }
+
+        fn run(&self, time_limit: Option<Duration>, cancel: &Cancel) -> Error {
+            let job = Job {
+                time_limit,
+                ..Job::new(Executable::Vambrace, Vec::new())
+            };
+            let streams = Streams {
+                stdin: Stdin::Empty,
+                stdout: Box::new(std::io::sink()),
+                stderr: Box::new(std::io::sink()),
+            };
+            self.host
+                .run(&self.program, &job, streams, cancel)
+                .unwrap_err()
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(600);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn a_host_that_stays_silent_is_given_up_with_its_console() {
+        let fake = Fake::new("echo booting; sleep 600", Duration::from_secs(3));
+        let Error::HostSilent { details, .. } = fake.run(None, &Cancel::new().unwrap()) else {
+            panic!("the host did not come up");
+        };
+        assert_eq!(details.console, ["booting"]);
+        assert_eq!(std::fs::read(details.log.unwrap()).unwrap(), b"booting\n");
+    }
+
+    #[test]
+    fn a_qemu_that_ends_is_told_with_its_status_and_its_last_words() {
+        let fake = Fake::new("echo no memory >&2; exit 3", LONG);
+        let Error::HostDied { ending, details } = fake.run(None, &Cancel::new().unwrap()) else {
+            panic!("the host died");
+        };
+        assert_eq!(ending, "QEMU ended with exit status: 3");
+        assert_eq!(details.messages, ["no memory"]);
+    }
+
+    #[test]
+    fn the_time_limit_counts_from_the_start() {
+        let fake = Fake::new("sleep 600", LONG);
+        let error = fake.run(Some(SHORT), &Cancel::new().unwrap());
+        assert!(
+            matches!(error, Error::TimeLimit { limit: SHORT, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_cancelled_run_ends_at_once() {
+        let fake = Fake::new("sleep 600", LONG);
+        let cancel = Cancel::new().unwrap();
+        cancel.cancel();
+        assert!(matches!(fake.run(None, &cancel), Error::Cancelled));
     }
 
     #[test]

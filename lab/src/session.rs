@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crate::build_id::BuildId;
 use crate::error::{Details, Error};
@@ -90,6 +91,7 @@ impl Session {
             socket: socket.try_clone()?,
             plan,
             up: Arc::clone(&up),
+            begin: Instant::now(),
             stop_input: Latch::new()?,
         };
         let notify = ended.clone();
@@ -135,6 +137,7 @@ struct Conversation {
     socket: UnixStream,
     plan: Plan,
     up: Arc<AtomicBool>,
+    begin: Instant,
     stop_input: Latch,
 }
 
@@ -142,6 +145,7 @@ impl Conversation {
     fn hold(&self, streams: Streams) -> Result<Outcome, Error> {
         self.greet()?;
         self.up.store(true, Ordering::Relaxed);
+        log::debug!("the lab host is up after {:?}", self.begin.elapsed());
         self.send(&Order::Start(self.plan.start.clone()))?;
         let socket = self.socket.try_clone().map_err(channel_error)?;
         let stop = self.stop_input.clone();
@@ -387,7 +391,7 @@ impl std::fmt::Debug for Streams {
 mod tests {
     use super::*;
     use std::sync::Mutex;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     const ID: &[u8] = b"0123456789abcdef";
 
@@ -537,6 +541,23 @@ mod tests {
         assert!(matches!(run.outcome, Err(Error::Channel { source: s, .. })
             if std::mem::discriminant(&s) == std::mem::discriminant(&source)));
         assert_eq!(run.stdout, b"x");
+    }
+
+    #[test]
+    fn garbage_is_named_as_such() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let streams = Streams {
+            stdin: Stdin::Empty,
+            stdout: Box::new(io::sink()),
+            stderr: Box::new(io::sink()),
+        };
+        let session = Session::begin(ours, plan(Vec::new()), streams).unwrap();
+        theirs.write_all(b"garbage, not a message").unwrap();
+        let text = session.outcome().unwrap_err().to_string();
+        assert!(
+            text.contains("a message of 1651663207 bytes was announced"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -16,18 +16,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 /// `vambrace` for the machine that builds.
 pub(crate) fn host_program(workspace: &Workspace) -> Result<()> {
-    process::show(workspace.cargo(&["build", "--release", "--package", "vambrace"]))
+    process::show(workspace.cargo("build --release --package vambrace"))
 }
 
 /// The static `vambrace` that runs inside a lab host.
 fn arm64_program(workspace: &Workspace) -> Result<()> {
-    let package = ["build", "--release", "--package", "vambrace"];
-    process::show(workspace.cargo(&[&package[..], &["--target", HOST_PROGRAM_TARGET]].concat()))
+    let build = format!("build --release --package vambrace --target {HOST_PROGRAM_TARGET}");
+    process::show(workspace.cargo(&build))
 }
 
 /// The bare-metal guest tests.
 fn guests(workspace: &Workspace) -> Result<()> {
-    let package = ["build", "--release", "--package", "vambrace-guest-tests"];
-    let form = ["--bins", "--examples", "--target", GUEST_TARGET];
-    process::show(workspace.cargo(&[package, form].concat()))
+    let form = format!("--bins --examples --target {GUEST_TARGET}");
+    process::show(workspace.cargo(&format!(
+        "build --release --package vambrace-guest-tests {form}"
+    )))
 }

@@ -7,91 +7,56 @@ use crate::workspace::{GUEST_TARGET, HOST_PROGRAM_TARGET, HOSTED, Workspace};
 use crate::{panics, process, tidy};
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
-    report.part("fmt", || cargo(workspace, &FORMAT));
+    // The files that are not formatted; how they would be is what `cargo fmt` shows best.
+    report.part("fmt", || cargo(workspace, "fmt --all --check -- -l"));
     report.part("tidy", || tidy::tally(workspace));
-    for (name, scope) in CLIPPY {
-        report.part(name, || {
-            cargo(workspace, &[&["clippy"], scope, &DENY_WARNINGS].concat())
-        });
-    }
-    report.part("docs, hosted packages", || document(workspace, &HOSTED));
-    report.part("docs, guest tests", || document(workspace, &GUEST_DOCS));
-    report.part("deny", || cargo(workspace, &DENY));
+    clippy(workspace, report);
+    report.part("docs, hosted packages", || document(workspace, HOSTED));
+    report.part("docs, guest tests", || {
+        document(
+            workspace,
+            &format!("--package vambrace-guest-tests --lib --target {GUEST_TARGET}"),
+        )
+    });
+    report.part("deny", || {
+        cargo(workspace, "deny --offline check licenses bans sources")
+    });
     report.part("no panic in core", || panics::check(workspace));
 }
 
-fn cargo(workspace: &Workspace, arguments: &[&str]) -> Result<Tally> {
-    Ok(Tally::check(process::capture(workspace.cargo(arguments))?))
+/// Each package is held to the lints in every form that it is built in, core also where there is
+/// neither std nor alloc.
+fn clippy(workspace: &Workspace, report: &mut Report) {
+    let arm64 = "--package vambrace --package vambrace-kvm --package vambrace-lab";
+    let guests = "--package vambrace-guest-tests --lib --bins --examples";
+    let core = "--package vambrace-core --package vambrace-image";
+    for (name, scope) in [
+        ("clippy, hosted packages", format!("{HOSTED} --all-targets")),
+        (
+            "clippy, arm64 program",
+            format!("{arm64} --all-targets --target {HOST_PROGRAM_TARGET}"),
+        ),
+        (
+            "clippy, guest tests",
+            format!("{guests} --target {GUEST_TARGET}"),
+        ),
+        (
+            "clippy, core without std",
+            format!("{core} --target {GUEST_TARGET}"),
+        ),
+    ] {
+        report.part(name, || {
+            cargo(workspace, &format!("clippy {scope} -- -D warnings"))
+        });
+    }
 }
 
-fn document(workspace: &Workspace, scope: &[&str]) -> Result<Tally> {
-    let mut doc = workspace.cargo(&[&["doc", "--no-deps"], scope].concat());
+fn document(workspace: &Workspace, scope: &str) -> Result<Tally> {
+    let mut doc = workspace.cargo(&format!("doc --no-deps {scope}"));
     doc.env("RUSTDOCFLAGS", "-D warnings");
     Ok(Tally::check(process::capture(doc)?))
 }
 
-/// Names the files that are not formatted; how they would be is what `cargo fmt` shows best.
-const FORMAT: [&str; 5] = ["fmt", "--all", "--check", "--", "-l"];
-/// Each package is held to the lints in every form that it is built in; core also where there is
-/// neither std nor alloc.
-const CLIPPY: [(&str, &[&str]); 4] = [
-    (
-        "clippy, hosted packages",
-        &[
-            HOSTED[0],
-            HOSTED[1],
-            HOSTED[2],
-            HOSTED[3],
-            HOSTED[4],
-            "--all-targets",
-        ],
-    ),
-    (
-        "clippy, arm64 program",
-        &[
-            "--package",
-            "vambrace",
-            "--package",
-            "vambrace-kvm",
-            "--package",
-            "vambrace-lab",
-            "--package",
-            "vambrace-core",
-            "--all-targets",
-            "--target",
-            HOST_PROGRAM_TARGET,
-        ],
-    ),
-    (
-        "clippy, guest tests",
-        &[
-            "--package",
-            "vambrace-guest-tests",
-            "--lib",
-            "--bins",
-            "--examples",
-            "--target",
-            GUEST_TARGET,
-        ],
-    ),
-    (
-        "clippy, core without std",
-        &[
-            "--package",
-            "vambrace-core",
-            "--package",
-            "vambrace-image",
-            "--target",
-            GUEST_TARGET,
-        ],
-    ),
-];
-const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
-const GUEST_DOCS: [&str; 5] = [
-    "--package",
-    "vambrace-guest-tests",
-    "--lib",
-    "--target",
-    GUEST_TARGET,
-];
-const DENY: [&str; 6] = ["deny", "--offline", "check", "licenses", "bans", "sources"];
+fn cargo(workspace: &Workspace, arguments: &str) -> Result<Tally> {
+    Ok(Tally::check(process::capture(workspace.cargo(arguments))?))
+}

@@ -14,9 +14,8 @@ use crate::report::Tally;
 use crate::workspace::{SOFTFLOAT_TARGET, Workspace};
 
 pub(crate) fn check(workspace: &Workspace) -> Result<Tally> {
-    let package = ["build", "--release", "--package", "vambrace-image"];
-    let build = workspace.cargo(&[&package[..], &["--target", SOFTFLOAT_TARGET]].concat());
-    let built = process::capture(build)?;
+    let build = format!("build --release --package vambrace-image --target {SOFTFLOAT_TARGET}");
+    let built = process::capture(workspace.cargo(&build))?;
     if !built.status.success() {
         return Ok(Tally::check(built));
     }

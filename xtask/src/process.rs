@@ -4,9 +4,12 @@
 //! those would make build scripts run again that differ in nothing else.
 
 use anyhow::{Context, Result, bail};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Standard output and standard error of a finished process, in the order they were written.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ pub(crate) fn show_as(line: &str, mut command: Command) -> Result<ExitStatus> {
 /// Runs a command silently and keeps everything it writes.
 pub(crate) fn capture(mut command: Command) -> Result<Captured> {
     let line = shell_line(&command);
-    let (mut reader, writer) = std::io::pipe().context("cannot make a pipe")?;
+    let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
     command
         .stdout(writer.try_clone().context("cannot copy a pipe")?)
         .stderr(writer);
@@ -74,30 +77,92 @@ pub(crate) fn capture(mut command: Command) -> Result<Captured> {
         .with_context(|| format!("cannot start `{line}`"))?;
     // The command holds the pipe's writing ends; with them open the reader would wait for ever.
     drop(command);
-    let mut bytes = Vec::new();
-    reader
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read from `{line}`"))?;
+    let [text] = read_to_the_end([Box::new(reader)], &mut child, LIMIT);
     let status = child
         .wait()
         .with_context(|| format!("cannot wait for `{line}`"))?;
     Ok(Captured {
         status,
-        text: format!("$ {line}\n{}", String::from_utf8_lossy(&bytes)),
+        text: format!("$ {line}\n{text}"),
     })
 }
 
 /// Runs a command silently and keeps its streams apart.
 pub(crate) fn separate(mut command: Command) -> Result<Separate> {
     let line = shell_line(&command);
-    let output = command
-        .output()
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
         .with_context(|| format!("cannot start `{line}`"))?;
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let streams = output
+        .zip(errors)
+        .with_context(|| format!("`{line}` has no streams"))?;
+    let streams: [Box<dyn Read + Send>; 2] = [Box::new(streams.0), Box::new(streams.1)];
+    let [output, errors] = read_to_the_end(streams, &mut child, LIMIT);
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for `{line}`"))?;
     Ok(Separate {
-        status: output.status,
-        output: String::from_utf8_lossy(&output.stdout).into_owned(),
-        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        status,
+        output,
+        errors,
     })
+}
+
+/// What a process writes until it closes its streams. One that does not within the limit is
+/// killed, so that nothing that hangs takes the rest of a run with it; the last stream says so.
+fn read_to_the_end<const N: usize>(
+    streams: [Box<dyn Read + Send>; N],
+    child: &mut Child,
+    limit: Duration,
+) -> [String; N] {
+    let (open, closed) = mpsc::channel::<()>();
+    let texts = streams.map(|mut stream| {
+        let text = SharedText::default();
+        let (mut sink, open) = (text.clone(), open.clone());
+        std::thread::spawn(move || {
+            // An end is an end: what was written until then counts.
+            let _ = std::io::copy(&mut stream, &mut sink);
+            drop(open);
+        });
+        text
+    });
+    drop(open);
+    let late = closed.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+    if late {
+        // It may have ended by itself just now, and left a stream to a child of its own.
+        let _ = child.kill();
+        let _ = closed.recv_timeout(Duration::from_secs(5));
+    }
+    let mut texts = texts.map(|text| text.into_string());
+    if let Some(last) = texts.last_mut().filter(|_| late) {
+        *last += &format!("killed: it had not finished after {} s\n", limit.as_secs());
+    }
+    texts
+}
+
+/// What a thread has read so far.
+#[derive(Clone, Default)]
+struct SharedText(Arc<Mutex<Vec<u8>>>);
+
+impl SharedText {
+    fn into_string(self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Write for SharedText {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Standard output of a command that must succeed; its standard error is in the failure.
@@ -131,6 +196,9 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// Several times what the longest part takes on a busy machine, and a fraction of a whole run.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +228,22 @@ mod tests {
             error,
             "`sh -c 'echo no such luck >&2; exit 3'` failed (exit status: 3): no such luck"
         );
+    }
+
+    #[test]
+    fn a_process_that_hangs_is_killed_and_what_it_wrote_is_kept() {
+        let mut shell = shell("echo begun; exec sleep 600");
+        let mut child = shell.stdout(Stdio::piped()).spawn().unwrap();
+        let stream = Box::new(child.stdout.take().unwrap());
+        let [text] = read_to_the_end([stream], &mut child, Duration::from_secs(1));
+        assert_eq!(text, "begun\nkilled: it had not finished after 1 s\n");
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn streams_kept_apart_stay_apart() {
+        let run = separate(shell("echo a; echo b >&2")).unwrap();
+        assert_eq!((run.output.as_str(), run.errors.as_str()), ("a\n", "b\n"));
     }
 
     #[test]

@@ -23,20 +23,17 @@ pub(crate) enum Scope {
 pub(crate) fn run(workspace: &Workspace, report: &mut Report, scope: Scope) {
     let mut programs = Vec::new();
     report.part("build of the tests", || {
-        let captured = process::capture(
-            workspace.cargo(&[&["test", "--no-run", MESSAGES], &HOSTED[..]].concat()),
-        )?;
+        let build = format!("test --no-run {MESSAGES} {HOSTED}");
+        let captured = process::capture(workspace.cargo(&build))?;
         programs = TestProgram::all_in(&captured.text, &workspace.root);
         Ok(Tally::check(without_messages(captured)))
     });
     for program in programs.iter().filter(|program| program.is_in(scope)) {
         report.part(&program.part, || program.run());
     }
-    let doc = ["test", "--doc", "--no-fail-fast"];
     report.part("doc tests", || {
-        Ok(tally(process::capture(
-            workspace.cargo(&[&doc[..], &HOSTED].concat()),
-        )?))
+        let doc = format!("test --doc --no-fail-fast {HOSTED}");
+        process::capture(workspace.cargo(&doc)).map(tally)
     });
 }
 

@@ -16,14 +16,10 @@ pub(crate) const SOFTFLOAT_TARGET: &str = "aarch64-unknown-none-softfloat";
 /// The static program that runs inside a lab host.
 pub(crate) const HOST_PROGRAM_TARGET: &str = "aarch64-unknown-linux-musl";
 
-/// Every package that has a form for the machine that builds: all but the bare-metal ones.
-pub(crate) const HOSTED: [&str; 5] = [
-    "--workspace",
-    "--exclude",
-    "vambrace-guest-tests",
-    "--exclude",
-    "vambrace-image",
-];
+/// Cargo's arguments for every package that has a form for the machine that builds: all but the
+/// bare-metal ones.
+pub(crate) const HOSTED: &str =
+    "--workspace --exclude vambrace-guest-tests --exclude vambrace-image";
 
 /// This checkout.
 #[derive(Debug)]
@@ -58,10 +54,11 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
-    /// `cargo` in the root of this checkout, building into its target folder.
-    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+    /// `cargo` in the root of this checkout, building into its target folder. The arguments are
+    /// separated by blanks.
+    pub(crate) fn cargo(&self, arguments: &str) -> Command {
         let mut command = self.command("cargo");
-        command.args(arguments);
+        command.args(arguments.split_whitespace());
         command
     }
 

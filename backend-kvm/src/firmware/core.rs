@@ -4,7 +4,8 @@
 //! condition of that lock, so no wake-up falls between its question and its sleep. KVM takes part
 //! in a suspension only: it alone knows when an interrupt is pending.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::mem;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use vambrace_core::smccc::{
@@ -15,20 +16,29 @@ use vambrace_core::{Entry, Outcome, Vm};
 
 use super::{Answered, Firmware, Ready};
 use crate::layout::MAXIMUM_VCPUS;
-use crate::sys::{self, MpState, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};
+use crate::sys::{self, Exit, MpState, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};
 use crate::vcpu::registers;
 
 /// Core's machine, with room for as many vCPUs as KVM's GIC serves.
-pub(crate) type CoreVm = Vm<{ MAXIMUM_VCPUS as usize }>;
+type CoreVm = Vm<{ MAXIMUM_VCPUS as usize }>;
 
 /// The firmware in this process.
 #[derive(Debug)]
-pub struct Core {
+pub(crate) struct Core {
     vm: Mutex<Box<CoreVm>>,
-    ids: Vec<VcpuId>,
-    woken: Vec<Condvar>,
+    vcpus: Vec<Place>,
     forwarded: AtomicU64,
     flip: Option<AnswerFlip>,
+}
+
+/// What belongs to one vCPU.
+#[derive(Debug)]
+struct Place {
+    id: VcpuId,
+    /// Wakes its thread.
+    woken: Condvar,
+    /// The function that suspended it last.
+    suspended_by: AtomicU32,
 }
 
 /// A deliberate error: one bit of one function's answer, to show that a comparison notices it.
@@ -41,15 +51,26 @@ pub struct AnswerFlip {
 }
 
 impl Core {
+    /// What every vCPU is initialised with: in KVM's eyes none is ever off.
+    pub(crate) const FEATURES: VcpuFeatures = VcpuFeatures::PSCI_0_2;
+
     /// Carries `vm`, whose vCPUs are `ids` in the order of KVM's.
-    #[must_use]
     pub(crate) fn new(vm: Box<CoreVm>, ids: Vec<VcpuId>, flip: Option<AnswerFlip>) -> Self {
-        let woken = ids.iter().map(|_| Condvar::new()).collect();
-        Self { vm: Mutex::new(vm), ids, woken, forwarded: AtomicU64::new(0), flip }
+        let place = |id| Place {
+            id,
+            woken: Condvar::new(),
+            suspended_by: AtomicU32::new(0),
+        };
+        Self {
+            vm: Mutex::new(vm),
+            vcpus: ids.into_iter().map(place).collect(),
+            forwarded: AtomicU64::new(0),
+            flip,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Box<CoreVm>> {
-        // A panic of ours elsewhere ends the machine; what core holds is whole after every call.
+        // A panic elsewhere ends the machine; what core holds is whole after every call.
         self.vm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -60,13 +81,15 @@ impl Core {
         function: FunctionId,
         results: &Results,
     ) -> sys::Result<()> {
-        let wrong = match self.flip {
-            Some(flip) if flip.function == function.value() => 1 << flip.bit,
+        let mut wrong = match self.flip {
+            Some(flip) if flip.function == function.value() => {
+                1_u64.checked_shl(flip.bit.into()).unwrap_or(0)
+            }
             Some(_) | None => 0,
         };
-        for (n, (register, &value)) in RegisterId::X.iter().zip(results.registers()).enumerate() {
-            let value = if n == 0 { value ^ wrong } else { value };
-            vcpu.set_register(*register, value)?;
+        for (register, value) in RegisterId::X.into_iter().zip(results.registers()) {
+            // In x0, which comes first.
+            vcpu.set_register(register, value ^ mem::take(&mut wrong))?;
         }
         Ok(())
     }
@@ -75,11 +98,12 @@ impl Core {
     fn enter<V: VcpuOps>(&self, index: usize, vcpu: &mut V, entry: Entry) -> sys::Result<Answered> {
         match entry {
             Entry::Start(state) => {
-                vcpu.init(self.features(index))?;
+                vcpu.init(Self::FEATURES)?;
                 registers::set_reset_state(vcpu, &state)?;
             }
             Entry::Resume(results) => {
-                self.write_results(vcpu, FunctionId::CPU_SUSPEND_64, &results)?;
+                let function = self.vcpus[index].suspended_by.load(Ordering::Relaxed);
+                self.write_results(vcpu, FunctionId::new(function), &results)?;
             }
             Entry::Continue | Entry::Wait => {}
             Entry::Park | Entry::Stop(_) => return Ok(Answered::Prepare),
@@ -89,10 +113,6 @@ impl Core {
 }
 
 impl Firmware for Core {
-    fn features(&self, _: usize) -> VcpuFeatures {
-        VcpuFeatures::PSCI_0_2
-    }
-
     fn prepare<V: VcpuOps>(
         &self,
         index: usize,
@@ -104,10 +124,13 @@ impl Firmware for Core {
             if ended() {
                 return Ok(Ready::Leave);
             }
-            match vm.begin(self.ids[index]) {
+            match vm.begin(self.vcpus[index].id) {
                 Entry::Stop(_) => return Ok(Ready::Leave),
                 Entry::Park => {
-                    vm = self.woken[index].wait(vm).unwrap_or_else(PoisonError::into_inner);
+                    vm = self.vcpus[index]
+                        .woken
+                        .wait(vm)
+                        .unwrap_or_else(PoisonError::into_inner);
                 }
                 entry => break entry,
             }
@@ -127,7 +150,7 @@ impl Firmware for Core {
         self.forwarded.fetch_add(1, Ordering::Relaxed);
         let function = FunctionId::new(function);
         let mut caller = Caller {
-            vcpu: self.ids[index],
+            vcpu: self.vcpus[index].id,
             // KVM forwards SMC #0 alone, and does not tell HVC immediates apart.
             conduit: match conduit {
                 sys::Conduit::Hvc => Conduit::Hvc(0),
@@ -146,11 +169,16 @@ impl Firmware for Core {
             Outcome::Resume(results) => self.write_results(vcpu, function, &results)?,
             Outcome::ResumeAndWake(results, target) => {
                 // Whoever waits holds no lock, or has not asked yet and will find its start.
-                self.woken[target.index()].notify_one();
+                self.vcpus[target.index()].woken.notify_one();
                 self.write_results(vcpu, function, &results)?;
             }
             Outcome::Park => return Ok(Answered::Prepare),
-            Outcome::Wait(_) => vcpu.set_mp_state(MpState::Suspended)?,
+            Outcome::Wait(_) => {
+                self.vcpus[index]
+                    .suspended_by
+                    .store(function.value(), Ordering::Relaxed);
+                vcpu.set_mp_state(MpState::Suspended)?;
+            }
             Outcome::System(event) => return Ok(Answered::Machine(event)),
         }
         Ok(Answered::Resume)
@@ -166,31 +194,33 @@ impl Firmware for Core {
             SystemEventKind::Wakeup => {
                 // The state is sticky: left alone, every run would end at once.
                 vcpu.set_mp_state(MpState::Runnable)?;
-                let entry = self.lock().woke(self.ids[index]);
+                let entry = self.lock().woke(self.vcpus[index].id);
                 self.enter(index, vcpu, entry)
             }
             SystemEventKind::Shutdown
             | SystemEventKind::Reset
             | SystemEventKind::Crash
             | SystemEventKind::Suspend
-            | SystemEventKind::Other(_) => Ok(Answered::Unexpected(event)),
+            | SystemEventKind::Other(_) => Ok(Answered::Unexpected(Exit::SystemEvent(event))),
         }
     }
 
     fn wake_all(&self) {
         // Under the lock, so that nobody is between asking and waiting.
         let _vm = self.lock();
-        for woken in &self.woken {
-            woken.notify_all();
+        for vcpu in &self.vcpus {
+            vcpu.woken.notify_all();
         }
     }
 
     fn stopped(&self, index: usize) {
-        self.lock().stopped(self.ids[index]);
+        self.lock().stopped(self.vcpus[index].id);
     }
 
     fn reset(&mut self) {
-        self.lock().reset().expect("every vCPU has reported that it stopped");
+        self.lock()
+            .reset()
+            .expect("every vCPU has reported that it stopped");
     }
 
     fn forwarded_calls(&self) -> u64 {

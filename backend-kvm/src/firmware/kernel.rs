@@ -11,32 +11,35 @@ use vambrace_core::vcpu::ResetState;
 use vambrace_core::vm::Reset;
 
 use super::{Answered, Firmware, Ready};
-use crate::sys::{self, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};
+use crate::sys::{self, Exit, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};
 use crate::vcpu::registers;
 
 /// The firmware inside the kernel.
 #[derive(Debug)]
-pub struct Kernel {
+pub(crate) struct Kernel {
     boot: ResetState,
     started: AtomicBool,
 }
 
 impl Kernel {
     /// A machine whose vCPU 0 begins at `boot`.
-    #[must_use]
-    pub const fn new(boot: ResetState) -> Self {
-        Self { boot, started: AtomicBool::new(false) }
+    pub(crate) const fn new(boot: ResetState) -> Self {
+        Self {
+            boot,
+            started: AtomicBool::new(false),
+        }
     }
-}
 
-impl Firmware for Kernel {
-    fn features(&self, index: usize) -> VcpuFeatures {
+    /// What vCPU `index` is initialised with: every one but the first is off.
+    pub(crate) fn features(index: u16) -> VcpuFeatures {
         match index {
             0 => VcpuFeatures::PSCI_0_2,
             _ => VcpuFeatures::PSCI_0_2 | VcpuFeatures::POWER_OFF,
         }
     }
+}
 
+impl Firmware for Kernel {
     fn prepare<V: VcpuOps>(
         &self,
         index: usize,
@@ -56,10 +59,11 @@ impl Firmware for Kernel {
         &self,
         _: usize,
         _: &mut V,
-        _: u32,
-        _: sys::Conduit,
+        function: u32,
+        conduit: sys::Conduit,
     ) -> sys::Result<Answered> {
-        unreachable!("without an SMCCC filter KVM forwards no call")
+        // Without a filter KVM forwards no call; kernels with calls of their own may.
+        Ok(Answered::Unexpected(Exit::Hypercall { function, conduit }))
     }
 
     fn event<V: VcpuOps>(
@@ -74,7 +78,7 @@ impl Firmware for Kernel {
             SystemEventKind::Crash
             | SystemEventKind::Wakeup
             | SystemEventKind::Suspend
-            | SystemEventKind::Other(_) => Answered::Unexpected(event),
+            | SystemEventKind::Other(_) => Answered::Unexpected(Exit::SystemEvent(event)),
         })
     }
 
@@ -83,7 +87,7 @@ impl Firmware for Kernel {
     fn stopped(&self, _: usize) {}
 
     fn reset(&mut self) {
-        self.started = AtomicBool::new(false);
+        *self.started.get_mut() = false;
     }
 
     fn forwarded_calls(&self) -> u64 {

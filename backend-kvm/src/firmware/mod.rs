@@ -1,32 +1,27 @@
 //! Who answers the guest's firmware calls: KVM's own code, or core.
 //!
-//! The two keep an off vCPU in different places. Under [`Kernel`] its thread sits inside KVM_RUN,
-//! where KVM starts it; under [`Core`] it sits here, and KVM never knows that it was off. Either
-//! way the same guest hears the same answers.
+//! The two keep an off vCPU in different places. Under `Kernel` its thread sits inside KVM_RUN,
+//! where KVM starts it; under `Core` it sits here, and KVM never knows that it was off. Either way
+//! the same guest hears the same answers.
 
 mod core;
 mod kernel;
 
-pub use self::core::{AnswerFlip, Core};
-pub use kernel::Kernel;
+pub use self::core::AnswerFlip;
+
+pub(crate) use self::core::Core;
+pub(crate) use kernel::Kernel;
 
 use vambrace_core::SystemEvent;
 
-use crate::sys::{self, VcpuFeatures, VcpuOps};
+use crate::sys::{self, Exit, VcpuOps};
 
 /// The firmware of one machine, between two resets.
-pub trait Firmware: Send + Sync {
-    /// What vCPU `index` is initialised with.
-    fn features(&self, index: usize) -> VcpuFeatures;
-
+pub(crate) trait Firmware: Send + Sync {
     /// Brings vCPU `index` to where it may run; waits while it is off.
     ///
     /// Called on the vCPU's own thread before its first run and after every kick. `ended` says
-    /// whether the machine has ended, which no wait outlasts.
-    ///
-    /// # Errors
-    ///
-    /// A register could not be set.
+    /// whether the machine has ended, which no wait outlasts. Fails if KVM refuses an operation.
     fn prepare<V: VcpuOps>(
         &self,
         index: usize,
@@ -34,11 +29,7 @@ pub trait Firmware: Send + Sync {
         ended: impl Fn() -> bool,
     ) -> sys::Result<Ready>;
 
-    /// Answers a call that KVM forwarded.
-    ///
-    /// # Errors
-    ///
-    /// A register could not be read or set.
+    /// Answers a call that KVM forwarded. Fails if KVM refuses an operation.
     fn call<V: VcpuOps>(
         &self,
         index: usize,
@@ -47,11 +38,7 @@ pub trait Firmware: Send + Sync {
         conduit: sys::Conduit,
     ) -> sys::Result<Answered>;
 
-    /// Carries out a system event of KVM's.
-    ///
-    /// # Errors
-    ///
-    /// A register could not be read or set.
+    /// Carries out a system event of KVM's. Fails if KVM refuses an operation.
     fn event<V: VcpuOps>(
         &self,
         index: usize,
@@ -75,7 +62,7 @@ pub trait Firmware: Send + Sync {
 
 /// Whether a vCPU may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ready {
+pub(crate) enum Ready {
     /// Its state is set.
     Run,
     /// The machine has ended.
@@ -84,7 +71,7 @@ pub enum Ready {
 
 /// How a vCPU goes on after a call or an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answered {
+pub(crate) enum Answered {
     /// Back into the guest.
     Resume,
     /// It has to [`prepare`](Firmware::prepare) again.
@@ -92,5 +79,5 @@ pub enum Answered {
     /// The whole machine ends or begins anew.
     Machine(SystemEvent),
     /// KVM reported something that this firmware has no meaning for.
-    Unexpected(sys::SystemEvent),
+    Unexpected(Exit),
 }

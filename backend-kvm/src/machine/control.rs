@@ -42,12 +42,18 @@ impl<K: Kick> Control<K> {
         }
     }
 
-    /// Ends the machine; only the first reason counts. The state changes before the kicks, as
-    /// [`Kick`] wants it.
+    /// Ends the machine; only the first reason counts.
     pub(crate) fn stop(&self, reason: Stop) {
+        self.lock().get_or_insert(reason);
+        self.abandon();
+    }
+
+    /// Ends the machine without a reason: a thread of it panics, and the panic goes on where its
+    /// threads are joined. The state changes before the kicks, as [`Kick`] wants it.
+    pub(crate) fn abandon(&self) {
         {
-            let mut stop = self.lock();
-            stop.get_or_insert(reason);
+            // Under the lock, so that nobody is between looking and waiting.
+            let _stop = self.lock();
             self.stopped.store(true, Ordering::SeqCst);
         }
         for kicker in &self.kickers {
@@ -65,10 +71,13 @@ impl<K: Kick> Control<K> {
     pub(crate) fn wait(&self, limit: Option<Duration>) {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut stop = self.lock();
-        while stop.is_none() {
+        while !self.has_stopped() {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             stop = match left {
-                None => self.changed.wait(stop).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .changed
+                    .wait(stop)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => {
                     drop(stop);
                     return self.stop(Stop::TimeLimit);
@@ -85,11 +94,100 @@ impl<K: Kick> Control<K> {
 
     /// Why the machine ended, after [`wait`](Control::wait).
     pub(crate) fn into_reason(self) -> Stop {
-        let stop = self.stop.into_inner().unwrap_or_else(PoisonError::into_inner);
-        stop.expect("the wait ends once there is a reason")
+        let stop = self
+            .stop
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        stop.expect("a machine that ended without a panic has a reason")
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Stop>> {
         self.stop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    use vambrace_core::vm::Reset;
+
+    use super::*;
+
+    /// Counts kicks.
+    #[derive(Debug, Clone, Default)]
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Kick for Counted {
+        fn kick(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn of_two() -> (Control<Counted>, Counted) {
+        let counted = Counted::default();
+        (
+            Control::new(vec![counted.clone(), counted.clone()]),
+            counted,
+        )
+    }
+
+    #[test]
+    fn an_end_kicks_every_vcpu() {
+        let (control, counted) = of_two();
+        assert!(!control.has_stopped());
+        control.stop(Stop::TimeLimit);
+        assert!(control.has_stopped());
+        assert_eq!(counted.0.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn the_first_reason_counts() {
+        let (control, _) = of_two();
+        control.stop(Stop::Event(SystemEvent::Off));
+        control.stop(Stop::Event(SystemEvent::Reset(Reset::Cold)));
+        control.wait(Some(Duration::ZERO));
+        assert!(matches!(
+            control.into_reason(),
+            Stop::Event(SystemEvent::Off)
+        ));
+    }
+
+    #[test]
+    fn the_wait_ends_with_the_machine() {
+        let (control, _) = of_two();
+        thread::scope(|scope| {
+            scope.spawn(|| control.stop(Stop::Event(SystemEvent::Off)));
+            control.wait(None);
+        });
+        assert!(matches!(
+            control.into_reason(),
+            Stop::Event(SystemEvent::Off)
+        ));
+    }
+
+    #[test]
+    fn the_wait_ends_the_machine_when_its_time_is_up() {
+        let (control, counted) = of_two();
+        control.wait(Some(Duration::from_millis(1)));
+        assert_eq!(counted.0.load(Ordering::SeqCst), 2);
+        assert!(matches!(control.into_reason(), Stop::TimeLimit));
+    }
+
+    #[test]
+    fn a_time_limit_beyond_the_clock_is_none() {
+        let (control, _) = of_two();
+        control.stop(Stop::TimeLimit);
+        control.wait(Some(Duration::MAX));
+    }
+
+    #[test]
+    fn an_abandoned_machine_ends_without_a_reason() {
+        let (control, counted) = of_two();
+        control.abandon();
+        control.wait(None);
+        assert_eq!(counted.0.load(Ordering::SeqCst), 2);
     }
 }

@@ -28,7 +28,11 @@ pub enum Crash {
 
 impl Crash {
     pub(crate) fn exit<V: VcpuOps>(index: usize, vcpu: &V, exit: Exit) -> Self {
-        Self::Exit { vcpu: index, exit, pc: vcpu.register(RegisterId::PC).ok() }
+        Self::Exit {
+            vcpu: index,
+            exit,
+            pc: vcpu.register(RegisterId::PC).ok(),
+        }
     }
 }
 
@@ -37,8 +41,9 @@ impl fmt::Display for Crash {
         match self {
             Self::Undecodable { vcpu, access } => write!(f, "vCPU {vcpu}: {access}"),
             Self::Exit { vcpu, exit, pc } => {
-                write!(f, "vCPU {vcpu} cannot go on: KVM reports {exit:?}")?;
-                pc.map_or(Ok(()), |pc| write!(f, " at PC {pc:#x}"))
+                write!(f, "vCPU {vcpu} cannot go on")?;
+                pc.map_or(Ok(()), |pc| write!(f, " at PC {pc:#x}"))?;
+                write!(f, ": KVM reports {exit}")
             }
         }
     }

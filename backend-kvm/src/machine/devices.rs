@@ -1,7 +1,10 @@
 //! The machine's devices, which outlive its lives, and the way in for console input.
 //!
 //! Input waits in a queue until the UART has room. It gets there from two sides: when it arrives,
-//! by the machine's input thread; when the guest has read some, by the vCPU that read.
+//! by the machine's input thread; when the guest has made room, by the vCPU that did.
+//!
+//! Locks are taken in the order queue, UART, KVM. Whoever waits for the queue to change looks at it
+//! and begins to wait under one lock, so no change falls in between.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,13 +12,12 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use vambrace_core::memory::Ipa;
+
 use crate::address::Width;
 use crate::console::Console;
-use crate::devices::{
-    Bus, InterruptLines, Pl011, Served, Shared, Slot, Unclaimed, lock,
-};
+use crate::devices::{Bus, InterruptLines, Pl011, Served, Shared, Slot, Unclaimed, lock};
 use crate::layout::{PL011, PL011_SPI, spi};
-use vambrace_core::memory::Ipa;
 use crate::sys::{self, Level, VmOps};
 
 /// What a guest finds beside its RAM.
@@ -23,7 +25,8 @@ pub struct Devices {
     bus: Bus,
     uart: Shared<Pl011<Console<Output>>>,
     waiting: Mutex<Waiting>,
-    arrived: Condvar,
+    /// The queue or what becomes of it.
+    changed: Condvar,
     /// Is there input that the UART had no room for? Read by every vCPU after every access.
     has_waiting: AtomicBool,
 }
@@ -35,7 +38,19 @@ pub type Output = Box<dyn Write + Send>;
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: VecDeque<u8>,
-    ended: bool,
+    flow: Flow,
+}
+
+/// What becomes of input.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// It waits for a VM: before the first life and between two.
+    #[default]
+    Held,
+    /// It goes to the guest.
+    Passed,
+    /// It is dropped: the machine has ended for good.
+    Dropped,
 }
 
 impl Devices {
@@ -44,27 +59,31 @@ impl Devices {
     pub fn new(output: Output, limit: u64, unclaimed: Unclaimed) -> Self {
         let uart = Slot::shared(Pl011::new(Console::new(output, limit)), spi(PL011_SPI));
         let mut bus = Bus::new(unclaimed);
-        bus.attach("PL011", PL011, uart.clone()).expect("the layout's devices do not overlap");
+        bus.attach("PL011", PL011, uart.clone())
+            .expect("the layout's devices do not overlap");
         Self {
             bus,
             uart,
             waiting: Mutex::default(),
-            arrived: Condvar::new(),
+            changed: Condvar::new(),
             has_waiting: AtomicBool::new(false),
         }
     }
 
     /// Gives the guest console input. Waits while more than a screenful is under way, so that a
-    /// guest that never reads takes no memory.
+    /// guest that never reads takes no memory; once the run has ended, drops it.
     pub fn input(&self, bytes: &[u8]) {
         for chunk in bytes.chunks(INPUT_LIMIT) {
             let mut waiting = self.waiting();
-            while waiting.bytes.len() + chunk.len() > INPUT_LIMIT && !waiting.ended {
-                waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            while waiting.bytes.len() + chunk.len() > INPUT_LIMIT && waiting.flow != Flow::Dropped {
+                waiting = self.wait(waiting);
+            }
+            if waiting.flow == Flow::Dropped {
+                return;
             }
             waiting.bytes.extend(chunk);
             self.has_waiting.store(true, Ordering::SeqCst);
-            self.arrived.notify_all();
+            self.changed.notify_all();
         }
     }
 
@@ -76,9 +95,7 @@ impl Devices {
         width: Width,
     ) -> sys::Result<Served<u64>> {
         let served = self.bus.read(address, width, &Lines(vm))?;
-        if self.has_waiting.load(Ordering::SeqCst) {
-            self.refill(vm)?;
-        }
+        self.pass_waiting(vm)?;
         Ok(served)
     }
 
@@ -90,45 +107,68 @@ impl Devices {
         width: Width,
         value: u64,
     ) -> sys::Result<Served<()>> {
-        self.bus.write(address, width, value, &Lines(vm))
+        let served = self.bus.write(address, width, value, &Lines(vm))?;
+        self.pass_waiting(vm)?;
+        Ok(served)
     }
 
     /// Passes input on as it arrives, until [`end_life`](Devices::end_life).
     pub(crate) fn pump<V: VmOps>(&self, vm: &V) -> sys::Result<()> {
-        loop {
-            self.refill(vm)?;
-            let waiting = self.waiting();
-            if waiting.ended {
-                return Ok(());
-            }
-            drop(self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner));
+        let mut waiting = self.waiting();
+        while waiting.flow == Flow::Passed {
+            self.refill(vm, &mut waiting)?;
+            waiting = self.wait(waiting);
         }
-    }
-
-    /// The VM is about to be closed: nothing reaches its interrupt lines any more.
-    pub(crate) fn end_life(&self) {
-        self.waiting().ended = true;
-        self.arrived.notify_all();
-        lock(&self.uart).device_mut().sink_mut().flush();
+        Ok(())
     }
 
     /// A new VM takes over: every device as when it was switched on, input still on its way.
     pub(crate) fn begin_life(&self) {
-        self.waiting().ended = false;
         self.bus.reset();
+        self.direct(Flow::Passed);
+    }
+
+    /// The VM is about to be closed: the input thread reaches its interrupt lines no more.
+    pub(crate) fn end_life(&self) {
+        self.direct(Flow::Held);
+        lock(&self.uart).device_mut().sink_mut().flush();
+    }
+
+    /// No other life follows: nobody waits to give input any more.
+    pub(crate) fn end_run(&self) {
+        self.direct(Flow::Dropped);
+    }
+
+    fn direct(&self, flow: Flow) {
+        self.waiting().flow = flow;
+        self.changed.notify_all();
+    }
+
+    /// Passes on what the UART had no room for, in case the guest has just made some.
+    fn pass_waiting<V: VmOps>(&self, vm: &V) -> sys::Result<()> {
+        if self.has_waiting.load(Ordering::SeqCst) {
+            self.refill(vm, &mut self.waiting())?;
+        }
+        Ok(())
     }
 
     /// Moves as much input into the UART as it has room for.
-    fn refill<V: VmOps>(&self, vm: &V) -> sys::Result<()> {
-        let mut waiting = self.waiting();
-        let (bytes, _) = waiting.bytes.as_slices();
+    fn refill<V: VmOps>(&self, vm: &V, waiting: &mut Waiting) -> sys::Result<()> {
+        let bytes = waiting.bytes.make_contiguous();
         let taken = lock(&self.uart).with(&Lines(vm), |uart| uart.receive(bytes))?;
         waiting.bytes.drain(..taken);
-        self.has_waiting.store(!waiting.bytes.is_empty(), Ordering::SeqCst);
+        self.has_waiting
+            .store(!waiting.bytes.is_empty(), Ordering::SeqCst);
         if taken != 0 {
-            self.arrived.notify_all();
+            self.changed.notify_all();
         }
         Ok(())
+    }
+
+    fn wait<'a>(&self, waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
+        self.changed
+            .wait(waiting)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -138,7 +178,9 @@ impl Devices {
 
 impl fmt::Debug for Devices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Devices").field("bus", &self.bus).finish_non_exhaustive()
+        f.debug_struct("Devices")
+            .field("bus", &self.bus)
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,4 +195,5 @@ impl<V: VmOps> InterruptLines for Lines<'_, V> {
     }
 }
 
+/// How much input may be under way.
 const INPUT_LIMIT: usize = 4096;

@@ -60,6 +60,17 @@ pub enum Error {
         /// The register.
         found: u64,
     },
+    /// The host gives this process no more threads.
+    #[error(
+        "cannot start the thread of {name}: {source}; ask for fewer vCPUs (--cpus), or raise this \
+         host's limits on processes and memory"
+    )]
+    Thread {
+        /// What was to run on it.
+        name: String,
+        /// The host's words.
+        source: std::io::Error,
+    },
     /// KVM offers a PSCI version that core does not have.
     #[error(
         "this host's KVM offers PSCI version {offered:#x}, older than any that Vambrace has \
@@ -69,4 +80,23 @@ pub enum Error {
         /// KVM_REG_ARM_PSCI_VERSION.
         offered: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_cannot_be_had_is_named_with_what_to_do() {
+        let source = std::io::Error::from_raw_os_error(11);
+        let error = Error::Thread {
+            name: "vcpu 500".into(),
+            source,
+        };
+        assert_eq!(
+            error.to_string(),
+            "cannot start the thread of vcpu 500: Resource temporarily unavailable (os error 11); \
+             ask for fewer vCPUs (--cpus), or raise this host's limits on processes and memory"
+        );
+    }
 }

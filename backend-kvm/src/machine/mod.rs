@@ -18,7 +18,7 @@ pub use offer::{Forwarding, Offer};
 
 pub(crate) use control::{Control, Stop};
 
-use std::thread;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use vambrace_core::firmware::Dialect;
@@ -35,7 +35,7 @@ use crate::image::Plan;
 use crate::layout::{self, Layout};
 use crate::memory::GuestMemory;
 use crate::sys::{Host, VcpuOps, VmOps};
-use crate::vcpu::{Board, Thread};
+use crate::vcpu::{Board, OnPanic, Thread};
 
 /// What a machine is made of.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ pub enum FirmwareKind {
     Core,
 }
 
-/// What a reset does.
+/// What a reset does, but for SYSTEM_RESET2 of a vendor type, which always ends the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnReset {
     /// The machine boots again, this many times at most.
@@ -126,7 +126,12 @@ impl<'a> Machine<'a> {
         let memory = GuestMemory::new(config.memory)?;
         let layout = Layout::new(config.vcpus, memory.region())?;
         let plan = Plan::new(image, memory.region())?;
-        Ok(Self { config, memory, layout, plan })
+        Ok(Self {
+            config,
+            memory,
+            layout,
+            plan,
+        })
     }
 
     /// Runs the machine to its end, with `devices` as the guest's console and bus.
@@ -136,6 +141,12 @@ impl<'a> Machine<'a> {
     /// The host refused something, or cannot carry this machine. The guest's own failures are
     /// ends, not errors.
     pub fn run<H: Host>(&self, host: &H, devices: &Devices) -> Result<Report, Error> {
+        let outcome = self.run_to_end(host, devices);
+        devices.end_run();
+        outcome
+    }
+
+    fn run_to_end<H: Host>(&self, host: &H, devices: &Devices) -> Result<Report, Error> {
         let started = Instant::now();
         let built = setup::build(host, &self.layout, &self.memory, self.config.firmware, None)?;
         let promise = built.promise;
@@ -182,7 +193,12 @@ impl<'a> Machine<'a> {
             self.load(&promise)?;
         };
         let forwarded_calls = firmware.forwarded_calls();
-        Ok(Report { end, resets, forwarded_calls, duration: started.elapsed() })
+        Ok(Report {
+            end,
+            resets,
+            forwarded_calls,
+            duration: started.elapsed(),
+        })
     }
 
     /// Runs every vCPU on a thread of its own until the machine stops; closes the VM.
@@ -193,23 +209,40 @@ impl<'a> Machine<'a> {
         devices: &Devices,
         started: Instant,
     ) -> Stop {
-        let Built { vm, vcpus, gic: _gic, .. } = built;
+        let Built {
+            vm,
+            vcpus,
+            gic: _gic,
+            ..
+        } = built;
         let control = Control::new(vcpus.iter().map(VcpuOps::kicker).collect());
-        let left = self.config.time_limit.map(|limit| limit.saturating_sub(started.elapsed()));
-        let board =
-            Board { vm: &vm, memory: &self.memory, devices, firmware, control: &control };
+        let left = self
+            .config
+            .time_limit
+            .map(|limit| limit.saturating_sub(started.elapsed()));
+        let board = Board {
+            vm: &vm,
+            memory: &self.memory,
+            devices,
+            firmware,
+            control: &control,
+        };
         devices.begin_life();
         thread::scope(|scope| {
             for (index, vcpu) in vcpus.into_iter().enumerate() {
                 let thread = Thread::new(index, vcpu, &board);
-                scope.spawn(move || thread.run());
+                let name = format!("vcpu {index}");
+                spawn(scope, name, &board, || thread.run()).unwrap_or_else(|stop| {
+                    board.stop(stop);
+                    firmware.stopped(index);
+                });
             }
-            scope.spawn(|| {
-                if let Err(error) = devices.pump(&vm) {
-                    control.stop(error.into());
-                    firmware.wake_all();
-                }
-            });
+            spawn(scope, "console input".into(), &board, || {
+                devices
+                    .pump(&vm)
+                    .unwrap_or_else(|error| board.stop(error.into()));
+            })
+            .unwrap_or_else(|stop| board.stop(stop));
             control.wait(left);
             firmware.wake_all();
             devices.end_life();
@@ -241,7 +274,11 @@ impl<'a> Machine<'a> {
         let place = self.plan.device_tree(tree.len() as u64)?;
         self.plan.write(&self.memory)?;
         self.memory.write(place.base(), &tree)?;
-        Ok(ResetState::new(self.plan.entry(), place.base().value(), Endianness::Little))
+        Ok(ResetState::new(
+            self.plan.entry(),
+            place.base().value(),
+            Endianness::Little,
+        ))
     }
 
     /// Core's machine: the same vCPUs, RAM and promises.
@@ -251,9 +288,8 @@ impl<'a> Machine<'a> {
             .with_workarounds(promise.workarounds)
             .with_dialect(self.config.dialect);
         let ram = self.memory.region();
-        if let Some(range) = RamRange::new(ram.base(), ram.size()) {
-            config.add_ram(range)?;
-        }
+        let range = RamRange::new(ram.base(), ram.size());
+        config.add_ram(range.expect("RAM is not empty and ends within the address space"))?;
         let ids = (0..self.config.vcpus)
             .map(|index| config.add_vcpu(layout::mpidr(index)))
             .collect::<Result<Vec<_>, _>>()?;
@@ -261,3 +297,26 @@ impl<'a> Machine<'a> {
         Ok(Core::new(Box::new(vm), ids, self.config.flip))
     }
 }
+
+/// Starts a thread of one life, which ends if the thread panics.
+fn spawn<'scope, V: VmOps, F: Firmware>(
+    scope: &'scope Scope<'scope, '_>,
+    name: String,
+    board: &'scope Board<'scope, V, F>,
+    work: impl FnOnce() + Send + 'scope,
+) -> Result<(), Stop> {
+    let guarded = move || {
+        let _guard = OnPanic(board);
+        work();
+    };
+    match thread::Builder::new()
+        .name(name.clone())
+        .spawn_scoped(scope, guarded)
+    {
+        Ok(_) => Ok(()),
+        Err(source) => Err(Stop::Failed(Error::Thread { name, source })),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //!
 //! Linux `Documentation/virt/kvm/api.rst`, "The kvm_run structure".
 
+use std::fmt;
+
 use vm_memory::GuestAddress;
 
 use crate::address::Width;
@@ -72,6 +74,72 @@ pub enum Exit {
     Unknown(u32),
 }
 
+/// What KVM reports, in words and with KVM's name for it.
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Hypercall { function, conduit } => {
+                write!(
+                    f,
+                    "a firmware call of {function:#010x} by {conduit:?} (KVM_EXIT_HYPERCALL)"
+                )
+            }
+            Self::MmioRead { address, width } => {
+                let bytes = width.bytes();
+                write!(
+                    f,
+                    "a read of {bytes} bytes at {:#x} (KVM_EXIT_MMIO)",
+                    address.0
+                )
+            }
+            Self::MmioWrite { address, width, .. } => {
+                let bytes = width.bytes();
+                write!(
+                    f,
+                    "a write of {bytes} bytes at {:#x} (KVM_EXIT_MMIO)",
+                    address.0
+                )
+            }
+            Self::SystemEvent(SystemEvent { kind, flags }) => {
+                write!(
+                    f,
+                    "the system event {kind} with flags {flags:#x} (KVM_EXIT_SYSTEM_EVENT)"
+                )
+            }
+            Self::UndecodableAbort { fault_ipa, .. } => {
+                let address = fault_ipa.0;
+                write!(
+                    f,
+                    "an access at {address:#x} that it cannot decode (KVM_EXIT_ARM_NISV)"
+                )
+            }
+            Self::Kicked => write!(f, "an interruption"),
+            Self::FailedEntry { reason, cpu } => write!(
+                f,
+                "that the host's CPU {cpu} refuses to enter the guest, reason {reason:#x} \
+                 (KVM_EXIT_FAIL_ENTRY)"
+            ),
+            Self::InternalError { suberror } => write!(
+                f,
+                "a state of the guest that it cannot handle, suberror {suberror} \
+                 (KVM_EXIT_INTERNAL_ERROR)"
+            ),
+            Self::MemoryFault { address, size } => write!(
+                f,
+                "that the host has no memory for {size:#x} bytes of the guest's at {:#x} \
+                 (KVM_EXIT_MEMORY_FAULT)",
+                address.0
+            ),
+            Self::Unknown(reason) => {
+                write!(
+                    f,
+                    "exit reason {reason}, which Vambrace does not know (linux/kvm.h)"
+                )
+            }
+        }
+    }
+}
+
 /// The instruction a firmware call was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conduit {
@@ -113,4 +181,104 @@ pub enum SystemEventKind {
     Suspend,
     /// Another kind, by KVM's number.
     Other(u32),
+}
+
+/// The end of KVM's name, or the number without a name.
+impl fmt::Display for SystemEventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shutdown => write!(f, "SHUTDOWN"),
+            Self::Reset => write!(f, "RESET"),
+            Self::Crash => write!(f, "CRASH"),
+            Self::Wakeup => write!(f, "WAKEUP"),
+            Self::Suspend => write!(f, "SUSPEND"),
+            Self::Other(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(exit: Exit) -> String {
+        exit.to_string()
+    }
+
+    #[test]
+    fn an_exit_without_remedy_tells_what_the_kernel_told() {
+        assert_eq!(
+            told(Exit::FailedEntry { reason: 1, cpu: 3 }),
+            "that the host's CPU 3 refuses to enter the guest, reason 0x1 (KVM_EXIT_FAIL_ENTRY)"
+        );
+        assert_eq!(
+            told(Exit::InternalError { suberror: 4 }),
+            "a state of the guest that it cannot handle, suberror 4 (KVM_EXIT_INTERNAL_ERROR)"
+        );
+        assert_eq!(
+            told(Exit::MemoryFault {
+                address: GuestAddress(0x4000_0000),
+                size: 0x1000
+            }),
+            "that the host has no memory for 0x1000 bytes of the guest's at 0x40000000 \
+             (KVM_EXIT_MEMORY_FAULT)"
+        );
+        assert_eq!(
+            told(Exit::Unknown(77)),
+            "exit reason 77, which Vambrace does not know (linux/kvm.h)"
+        );
+    }
+
+    #[test]
+    fn an_exit_that_is_usual_has_words_too() {
+        assert_eq!(
+            told(Exit::Hypercall {
+                function: 0x8400_0000,
+                conduit: Conduit::Smc
+            }),
+            "a firmware call of 0x84000000 by Smc (KVM_EXIT_HYPERCALL)"
+        );
+        let address = GuestAddress(0x900_0000);
+        assert_eq!(
+            told(Exit::MmioRead {
+                address,
+                width: Width::Halfword
+            }),
+            "a read of 2 bytes at 0x9000000 (KVM_EXIT_MMIO)"
+        );
+        assert_eq!(
+            told(Exit::MmioWrite {
+                address,
+                width: Width::Word,
+                value: 7
+            }),
+            "a write of 4 bytes at 0x9000000 (KVM_EXIT_MMIO)"
+        );
+        assert_eq!(
+            told(Exit::UndecodableAbort {
+                esr_iss: 0,
+                fault_ipa: address
+            }),
+            "an access at 0x9000000 that it cannot decode (KVM_EXIT_ARM_NISV)"
+        );
+        assert_eq!(told(Exit::Kicked), "an interruption");
+    }
+
+    #[test]
+    fn a_system_event_has_the_kernels_name_or_number() {
+        let named = [
+            (SystemEventKind::Shutdown, "SHUTDOWN"),
+            (SystemEventKind::Reset, "RESET"),
+            (SystemEventKind::Crash, "CRASH"),
+            (SystemEventKind::Wakeup, "WAKEUP"),
+            (SystemEventKind::Suspend, "SUSPEND"),
+            (SystemEventKind::Other(9), "9"),
+        ];
+        for (kind, name) in named {
+            let event = Exit::SystemEvent(SystemEvent { kind, flags: 1 });
+            let expected =
+                format!("the system event {name} with flags 0x1 (KVM_EXIT_SYSTEM_EVENT)");
+            assert_eq!(told(event), expected);
+        }
+    }
 }

@@ -14,13 +14,13 @@ pub(super) fn emulate<V: VmOps, F>(
     board: &Board<'_, V, F>,
     fault: Fault,
 ) -> Result<(), Stop> {
-    let emulation =
-        plan(fault, &Borrowed(vcpu), board.memory).map_err(|error| match error {
-            EmulationError::Registers(error) => error.into(),
-            EmulationError::Undecodable(access) => {
-                Stop::Crashed(Crash::Undecodable { vcpu: index, access })
-            }
-        })?;
+    let emulation = plan(fault, &Borrowed(vcpu), board.memory).map_err(|error| match error {
+        EmulationError::Registers(error) => error.into(),
+        EmulationError::Undecodable(access) => Stop::Crashed(Crash::Undecodable {
+            vcpu: index,
+            access,
+        }),
+    })?;
     let mut values = Vec::new();
     for access in emulation.accesses() {
         let served = match access.direction {

@@ -4,4 +4,4 @@ mod abort;
 pub(crate) mod registers;
 mod thread;
 
-pub(crate) use thread::{Board, Thread};
+pub(crate) use thread::{Board, OnPanic, Thread};

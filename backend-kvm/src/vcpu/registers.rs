@@ -19,7 +19,11 @@ pub(crate) fn set_reset_state<V: VcpuOps>(vcpu: &mut V, state: &ResetState) -> s
 /// The byte order of the vCPU's data accesses at EL1.
 pub(crate) fn endianness<V: VcpuOps>(vcpu: &V) -> sys::Result<Endianness> {
     let sctlr = vcpu.register(RegisterId::SCTLR_EL1)?;
-    Ok(if sctlr & SCTLR_EL1_EE == 0 { Endianness::Little } else { Endianness::Big })
+    Ok(if sctlr & SCTLR_EL1_EE == 0 {
+        Endianness::Little
+    } else {
+        Endianness::Big
+    })
 }
 
 const SCTLR_EL1_EE: u64 = 1 << 25;

@@ -5,6 +5,8 @@
 //! machine goes back through `prepare`, with the kick cleared first: a kick that comes later ends
 //! the next run.
 
+use std::thread;
+
 use vambrace_core::memory::Ipa;
 
 use super::abort;
@@ -24,6 +26,27 @@ pub(crate) struct Board<'a, V: VmOps, F> {
     pub(crate) control: &'a Control<<V::Vcpu as VcpuOps>::Kicker>,
 }
 
+impl<V: VmOps, F: Firmware> Board<'_, V, F> {
+    /// Ends the machine for `reason`, unless it has ended already.
+    pub(crate) fn stop(&self, reason: Stop) {
+        self.control.stop(reason);
+        self.firmware.wake_all();
+    }
+}
+
+/// Ends the machine if the thread that holds it panics: the others would never leave, and the
+/// panic could not go on to whoever runs the machine.
+pub(crate) struct OnPanic<'a, V: VmOps, F: Firmware>(pub(crate) &'a Board<'a, V, F>);
+
+impl<V: VmOps, F: Firmware> Drop for OnPanic<'_, V, F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.control.abandon();
+            self.0.firmware.wake_all();
+        }
+    }
+}
+
 /// One vCPU on its thread.
 pub(crate) struct Thread<'a, V: VmOps, F> {
     index: usize,
@@ -39,8 +62,7 @@ impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
     /// Runs the vCPU until the machine stops, then reports that it has left the guest.
     pub(crate) fn run(mut self) {
         if let Err(stop) = self.live() {
-            self.board.control.stop(stop);
-            self.board.firmware.wake_all();
+            self.board.stop(stop);
         }
         self.board.firmware.stopped(self.index);
     }
@@ -50,8 +72,10 @@ impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
         loop {
             self.vcpu.clear_kick();
             let control = self.board.control;
-            let ready =
-                self.board.firmware.prepare(self.index, &mut self.vcpu, || control.has_stopped())?;
+            let ready = self
+                .board
+                .firmware
+                .prepare(self.index, &mut self.vcpu, || control.has_stopped())?;
             match ready {
                 Ready::Leave => return Ok(()),
                 Ready::Run => self.run_until_asked()?,
@@ -67,26 +91,33 @@ impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
                 Answered::Resume => {}
                 Answered::Prepare => return Ok(()),
                 Answered::Machine(event) => return Err(Stop::Event(event)),
-                Answered::Unexpected(event) => {
-                    return Err(self.crash(Exit::SystemEvent(event)));
-                }
+                Answered::Unexpected(exit) => return Err(self.crash(exit)),
             }
         }
     }
 
     fn answer(&mut self, exit: Exit) -> Result<Answered, Stop> {
-        let Board { vm, devices, firmware, .. } = *self.board;
+        let Board {
+            vm,
+            devices,
+            firmware,
+            ..
+        } = *self.board;
         match exit {
-            Exit::MmioRead { address, width } => match devices.read(vm, Ipa::new(address.0), width)? {
-                Served::Done(value) => self.vcpu.complete_read(value),
-                Served::ExternalAbort => self.vcpu.inject_external_abort()?,
-            },
-            Exit::MmioWrite { address, width, value } => {
-                match devices.write(vm, Ipa::new(address.0), width, value)? {
-                    Served::Done(()) => {}
+            Exit::MmioRead { address, width } => {
+                match devices.read(vm, Ipa::new(address.0), width)? {
+                    Served::Done(value) => self.vcpu.complete_read(value),
                     Served::ExternalAbort => self.vcpu.inject_external_abort()?,
                 }
             }
+            Exit::MmioWrite {
+                address,
+                width,
+                value,
+            } => match devices.write(vm, Ipa::new(address.0), width, value)? {
+                Served::Done(()) => {}
+                Served::ExternalAbort => self.vcpu.inject_external_abort()?,
+            },
             Exit::Hypercall { function, conduit } => {
                 return Ok(firmware.call(self.index, &mut self.vcpu, function, conduit)?);
             }
@@ -95,7 +126,10 @@ impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
             }
             Exit::Kicked => return Ok(Answered::Prepare),
             Exit::UndecodableAbort { esr_iss, fault_ipa } => {
-                let fault = Fault { esr_iss, ipa: Ipa::new(fault_ipa.0) };
+                let fault = Fault {
+                    esr_iss,
+                    ipa: Ipa::new(fault_ipa.0),
+                };
                 abort::emulate(self.index, &mut self.vcpu, self.board, fault)?;
             }
             Exit::FailedEntry { .. }

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 enum Command {
     Fetch(fetch::Arguments),
     List(list::Arguments),
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
 }
 
 /// Does what was asked.
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<u8, Failure> {
     match arguments.command {
         Command::Fetch(arguments) => fetch::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(*arguments),
     }
 }
 

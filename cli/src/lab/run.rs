@@ -66,6 +66,7 @@ pub(crate) struct Arguments {
 /// Does what was asked.
 pub(super) fn run(mut arguments: Arguments) -> Result<u8, Failure> {
     let job = arguments.job()?;
+    job.check()?;
     let streams = Streams {
         stdin: if arguments.no_input {
             Stdin::Empty

@@ -1,10 +1,12 @@
 //! Finds the test programs and checks each before anything runs.
 
 use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use vambrace_kvm::image::Claim;
-use vambrace_kvm::machine::Machine;
+use vambrace_kvm::machine::{Error, Machine};
 
 use super::Arguments;
 use crate::failure::Failure;
@@ -45,18 +47,32 @@ impl TestImage {
     fn open(path: &Path) -> Result<Self, Failure> {
         let bytes = read(path)?;
         let claim = Claim::parse(&bytes).map_err(|error| Failure::image(path, &error))?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(Self { name, path: path.to_owned(), bytes, claim })
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Ok(Self {
+            name,
+            path: path.to_owned(),
+            bytes,
+            claim,
+        })
     }
 
     /// How many vCPUs its machine gets.
     pub(super) fn vcpus(&self, args: &Arguments) -> u16 {
-        args.cpus.unwrap_or_else(|| self.claim.as_ref().map_or(1, |claim| claim.vcpus))
+        args.cpus
+            .unwrap_or_else(|| self.claim.as_ref().map_or(1, |claim| claim.vcpus))
     }
 
     /// How much RAM its machine gets, in bytes.
     pub(super) fn memory(&self, args: &Arguments) -> u64 {
-        let needed = self.claim.as_ref().and_then(|claim| claim.memory).unwrap_or(0);
+        let needed = self
+            .claim
+            .as_ref()
+            .and_then(|claim| claim.memory)
+            .unwrap_or(0);
         args.memory.bytes().max(needed)
     }
 
@@ -64,6 +80,10 @@ impl TestImage {
         let config = config(self.vcpus(args), self.memory(args));
         match Machine::new(config, &self.bytes) {
             Ok(_) => Ok(()),
+            // What the command line asks for is no fault of the image.
+            Err(error @ Error::Memory(_)) if self.memory(args) == args.memory.bytes() => {
+                Err(error.into())
+            }
             Err(error) => Err(Failure::image(&self.path, &error)),
         }
     }
@@ -71,12 +91,25 @@ impl TestImage {
 
 /// The content of an image file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::image(path, &format!("cannot read it: {error}")))
+    let refuse = |reason: &str| Err(Failure::image(path, &reason));
+    match fs::metadata(path).map(|metadata| metadata.file_type()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            refuse("there is no such file: check the path, or build it first")
+        }
+        Ok(file) if file.is_dir() => {
+            refuse("it is a directory: name a file in it (vambrace test takes whole directories)")
+        }
+        // Some devices never come to an end.
+        Ok(file) if file.is_char_device() || file.is_block_device() => {
+            refuse("it is a device: copy what is to be run into a file")
+        }
+        _ => fs::read(path).or_else(|error| refuse(&format!("cannot read it: {error}"))),
+    }
 }
 
 /// The files of a directory that are programs: whatever has no name of another kind.
 fn programs_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         Failure::image(directory, &format!("cannot read the directory: {error}"))
     };
     let mut files = Vec::new();
@@ -85,14 +118,20 @@ fn programs_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
         let is_program = path
             .extension()
             .is_none_or(|extension| PROGRAMS.iter().any(|&program| extension == program));
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         if path.is_file() && is_program && !is_hidden {
             files.push(path);
         }
     }
     files.sort();
     if files.is_empty() {
-        return Err(Failure::image(directory, &"no test program is in this directory"));
+        return Err(Failure::image(
+            directory,
+            &"no test program is in this directory: those are files without an extension, and \
+              .elf, .bin, .flat and .img",
+        ));
     }
     Ok(files)
 }

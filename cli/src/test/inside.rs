@@ -27,11 +27,16 @@ pub(super) fn run(
 ) -> Result<Summary, Failure> {
     let host = sys::open()?;
     let offer = Offer::of(&host)?;
-    for firmware in &args.firmware {
-        offer.check((*firmware).into())?;
+    for firmware in args.firmware() {
+        offer.check(firmware.into())?;
     }
     let release = kernel_release();
-    let place = Place { args, host: &host, release: &release, psci: offer.psci_version };
+    let place = Place {
+        args,
+        host: &host,
+        release: &release,
+        psci: offer.psci_version,
+    };
     tell(Record::Host(record::Host {
         name: "local".into(),
         kernel: release.clone(),
@@ -59,18 +64,32 @@ struct Place<'a, H> {
 impl<H: sys::Host> Place<'_, H> {
     /// One test under every firmware asked for, and what comes of holding them together.
     fn run_under_all(&self, image: &TestImage) -> Result<Vec<Record>, Failure> {
-        let firmware = self.args.firmware.iter();
-        let runs: Vec<Test> =
-            firmware.map(|firmware| self.run(image, *firmware)).collect::<Result<_, _>>()?;
+        let firmware = self.args.firmware();
+        let runs: Vec<Test> = firmware
+            .map(|firmware| self.run(image, firmware))
+            .collect::<Result<_, _>>()?;
         let comparison = compare(&runs).map(Record::Comparison);
-        Ok(runs.into_iter().map(Record::Test).chain(comparison).collect())
+        Ok(runs
+            .into_iter()
+            .map(Record::Test)
+            .chain(comparison)
+            .collect())
     }
 
     /// One test under one firmware.
     fn run(&self, image: &TestImage, firmware: Firmware) -> Result<Test, Failure> {
-        let skipped = image.claim.as_ref().and_then(|claim| self.cannot_hold(claim));
+        let skipped = image
+            .claim
+            .as_ref()
+            .and_then(|claim| self.cannot_hold(claim));
         if let Some(reason) = skipped {
-            return Ok(test(image, firmware, (Verdict::Skip, Some(reason)), None, Console::default()));
+            return Ok(test(
+                image,
+                firmware,
+                (Verdict::Skip, Some(reason)),
+                None,
+                Console::default(),
+            ));
         }
         let config = Config {
             firmware: firmware.into(),
@@ -94,18 +113,24 @@ impl<H: sys::Host> Place<'_, H> {
     /// Why a claim cannot hold here, by its own header.
     fn cannot_hold(&self, claim: &Claim) -> Option<String> {
         let psci = self.psci.value();
-        let old_psci = claim.psci.filter(|needed| {
-            psci < u32::from(needed.major) << 16 | u32::from(needed.minor)
-        });
+        let old_psci = claim
+            .psci
+            .filter(|needed| psci < u32::from(needed.major) << 16 | u32::from(needed.minor));
         if let Some(Version { major, minor }) = old_psci {
-            return Some(format!("needs PSCI {major}.{minor}; this host has {}", self.psci));
+            return Some(format!(
+                "needs PSCI {major}.{minor}; this host has {}",
+                self.psci
+            ));
         }
         let (major, minor) = version_of(self.release);
         let old_kvm = claim
             .kvm
             .filter(|needed| (major, minor) < (needed.major.into(), needed.minor.into()));
         old_kvm.map(|Version { major, minor }| {
-            format!("needs Linux {major}.{minor}; this host has {}", self.release)
+            format!(
+                "needs Linux {major}.{minor}; this host has {}",
+                self.release
+            )
         })
     }
 }
@@ -143,7 +168,10 @@ impl Captured {
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -31,11 +31,17 @@ impl Console {
     }
 
     fn verdict(&self) -> Option<&str> {
-        self.transcript.iter().rev().find_map(|line| line.strip_prefix("verdict: "))
+        self.transcript
+            .iter()
+            .rev()
+            .find_map(|line| line.strip_prefix("verdict: "))
     }
 
     fn crash(&self) -> Option<&str> {
-        self.transcript.iter().map(String::as_str).find(|line| line.starts_with("crash: "))
+        self.transcript
+            .iter()
+            .map(String::as_str)
+            .find(|line| line.starts_with("crash: "))
     }
 
     /// The exit code of a guest whose PSCI cannot carry one.
@@ -77,21 +83,28 @@ fn ending(claim: Option<&Claim>, report: &Report, console: &Console) -> Option<S
             Some(line) => format!("the time limit passed; its last line was `{line}`"),
             None => "the time limit passed and it had printed nothing".into(),
         }),
-        (End::Reset, _) => Some(format!("it reset once more after {} reboots", report.resets)),
+        (End::Reset, _) => Some(format!(
+            "it reset once more after {} reboots",
+            report.resets
+        )),
         (End::Code(0), None | Some(ClaimedEnd::Code))
         | (End::Off, None | Some(ClaimedEnd::Off)) => None,
-        (End::Code(code), None | Some(ClaimedEnd::Code)) => {
-            Some(console.verdict().map_or_else(|| format!("exit code {code}"), str::to_owned))
-        }
+        (End::Code(code), None | Some(ClaimedEnd::Code)) => Some(
+            console
+                .verdict()
+                .map_or_else(|| format!("exit code {code}"), str::to_owned),
+        ),
         (End::Code(code), Some(ClaimedEnd::Off)) => Some(format!(
             "it ended with exit code {code} where its header promises SYSTEM_OFF: {}",
             console.verdict().unwrap_or("no verdict")
         )),
         (End::Off, Some(ClaimedEnd::Code)) => match console.exit_code() {
             Some(0) => None,
-            Some(code) => {
-                Some(console.verdict().map_or_else(|| format!("exit code {code}"), str::to_owned))
-            }
+            Some(code) => Some(
+                console
+                    .verdict()
+                    .map_or_else(|| format!("exit code {code}"), str::to_owned),
+            ),
             None => Some("it turned the machine off without an exit code".into()),
         },
     }
@@ -119,7 +132,10 @@ fn counted_calls(firmware: Firmware, report: &Report, console: &Console) -> Opti
         Firmware::Kernel => 0,
     };
     (report.forwarded_calls != made).then(|| {
-        format!("the guest made {made} calls and KVM forwarded {}", report.forwarded_calls)
+        format!(
+            "the guest made {made} calls and KVM forwarded {}",
+            report.forwarded_calls
+        )
     })
 }
 
@@ -130,7 +146,12 @@ mod tests {
     use super::*;
 
     fn report(end: End) -> Report {
-        Report { end, resets: 0, forwarded_calls: 0, duration: Duration::from_millis(1) }
+        Report {
+            end,
+            resets: 0,
+            forwarded_calls: 0,
+            duration: Duration::from_millis(1),
+        }
     }
 
     fn console(lines: &[&str]) -> Console {
@@ -159,7 +180,10 @@ mod tests {
         let console = console(&["calls: 3 forwarded, 1 architecture", "verdict: pass"]);
         assert_eq!(console.calls, Some(3));
         assert_eq!(console.transcript, ["verdict: pass"]);
-        assert_eq!(reason(Some(&claim(0)), &report(End::Code(0)), &console), None);
+        assert_eq!(
+            reason(Some(&claim(0)), &report(End::Code(0)), &console),
+            None
+        );
     }
 
     #[test]
@@ -174,7 +198,10 @@ mod tests {
     fn code_0_without_a_verdict_does_not_pass_a_claim() {
         let found = reason(Some(&claim(0)), &report(End::Code(0)), &console(&["hello"]));
         assert_eq!(found.as_deref(), Some("it printed no verdict"));
-        assert_eq!(reason(None, &report(End::Code(0)), &console(&["hello"])), None);
+        assert_eq!(
+            reason(None, &report(End::Code(0)), &console(&["hello"])),
+            None
+        );
     }
 
     #[test]
@@ -189,7 +216,10 @@ mod tests {
         let pass = console(&["verdict: pass", "exit: 0"]);
         assert_eq!(reason(Some(&claim(0)), &report(End::Off), &pass), None);
         let fail = console(&["verdict: FAIL x", "exit: 1"]);
-        assert_eq!(reason(Some(&claim(0)), &report(End::Off), &fail).as_deref(), Some("FAIL x"));
+        assert_eq!(
+            reason(Some(&claim(0)), &report(End::Off), &fail).as_deref(),
+            Some("FAIL x")
+        );
     }
 
     #[test]
@@ -208,9 +238,15 @@ mod tests {
         run.forwarded_calls = 2;
         let (verdict, reason) = judge(Some(&claim(0)), Firmware::Core, &run, &console);
         assert_eq!(verdict, Verdict::Fail);
-        assert_eq!(reason.as_deref(), Some("the guest made 3 calls and KVM forwarded 2"));
+        assert_eq!(
+            reason.as_deref(),
+            Some("the guest made 3 calls and KVM forwarded 2")
+        );
         run.forwarded_calls = 3;
-        assert_eq!(judge(Some(&claim(0)), Firmware::Core, &run, &console).0, Verdict::Pass);
+        assert_eq!(
+            judge(Some(&claim(0)), Firmware::Core, &run, &console).0,
+            Verdict::Pass
+        );
     }
 
     #[test]

@@ -4,39 +4,48 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use vambrace_lab::{Executable, HostSpec, Input, Job, Source, Stdin, Streams};
+use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, Streams};
 
 use super::Arguments;
 use super::collect::TestImage;
-use super::record::{Record, Summary};
+use super::record::{Firmware, Record, Summary};
 use super::report::Printer;
-use crate::failure::Failure;
+use crate::failure::{Failure, OWN_ERROR};
 use crate::lab_host;
 
-/// Runs every test in one host.
+/// Runs every test in one host. No summary comes if the program inside could not run them, which it
+/// has told in words of its own then.
 pub(super) fn run(
     args: &Arguments,
     images: &[TestImage],
     spec: HostSpec,
     printer: Printer,
-) -> Result<Summary, Failure> {
+) -> Result<Option<Summary>, Failure> {
     let job = job(args, images);
-    let records = Records { printer: printer.clone(), host: spec.to_string(), line: Vec::new() };
+    let records = Records {
+        printer: printer.clone(),
+        host: spec.to_string(),
+        line: Vec::new(),
+    };
     let streams = Streams {
         stdin: Stdin::Empty,
         stdout: Box::new(records),
         stderr: Box::new(io::stderr()),
     };
     let status = lab_host::run(spec, &job, streams)?;
-    printer.summary().ok_or_else(|| {
-        Failure::new(format!("the tests did not come to their end inside ({status})"))
-    })
+    match (printer.summary(), status) {
+        (None, ExitStatus::Code(OWN_ERROR)) => Ok(None),
+        (None, status) => Err(Failure::new(format!(
+            "the tests did not come to their end inside ({status})"
+        ))),
+        (summary, _) => Ok(summary),
+    }
 }
 
 /// The command inside. Each image lies in a directory of its own, as names may be equal.
 fn job(args: &Arguments, images: &[TestImage]) -> Job {
     let mut arguments: Vec<OsString> = ["test", "--host", "local", "--json"].map(Into::into).into();
-    let firmware: Vec<&str> = args.firmware.iter().map(|firmware| firmware.name()).collect();
+    let firmware: Vec<&str> = args.firmware().map(Firmware::name).collect();
     let mut option = |name: &str, value: String| {
         arguments.push(format!("--{name}={value}").into());
     };
@@ -58,7 +67,7 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
         })
         .collect();
     arguments.extend(inputs.iter().map(|input| input.destination.clone().into()));
-    let runs = u64::try_from(images.len() * args.firmware.len()).unwrap_or(u64::MAX);
+    let runs = u64::try_from(images.len() * firmware.len()).unwrap_or(u64::MAX);
     Job {
         inputs,
         time_limit: Some(HOST_LIMIT + Duration::from_secs(args.timeout.saturating_mul(runs))),

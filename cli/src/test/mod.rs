@@ -118,9 +118,18 @@ mod tests {
 
     #[test]
     fn a_flip_names_a_function_and_a_bit() {
-        let flip = AnswerFlip { function: 0x8400_0000, bit: 3 };
+        let flip = AnswerFlip {
+            function: 0x8400_0000,
+            bit: 3,
+        };
         assert_eq!(parse_flip("0x84000000:3"), Ok(flip));
-        for wrong in ["", "0x84000000", "0x84000000:64", "84000000:0", "0x1ffffffff:0"] {
+        for wrong in [
+            "",
+            "0x84000000",
+            "0x84000000:64",
+            "84000000:0",
+            "0x1ffffffff:0",
+        ] {
             assert!(parse_flip(wrong).is_err(), "{wrong}");
         }
     }

@@ -56,7 +56,9 @@ pub(crate) struct Test {
 }
 
 /// Who answers firmware calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Firmware {
     /// KVM's own code.
@@ -136,7 +138,9 @@ impl Summary {
                 Verdict::Fail => self.failed += 1,
                 Verdict::Skip => self.skipped += 1,
             },
-            Record::Comparison(Comparison { difference: None, .. }) => self.transcripts_equal += 1,
+            Record::Comparison(Comparison {
+                difference: None, ..
+            }) => self.transcripts_equal += 1,
             Record::Comparison(_) => self.transcripts_different += 1,
             Record::Host(_) | Record::Summary(_) => {}
         }
@@ -167,7 +171,10 @@ mod tests {
         let record = test(Verdict::Pass);
         let line = serde_json::to_string(&record).unwrap();
         assert!(!line.contains('\n'));
-        assert!(line.starts_with(r#"{"record":"test","name":"psci_version""#), "{line}");
+        assert!(
+            line.starts_with(r#"{"record":"test","name":"psci_version""#),
+            "{line}"
+        );
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
     }
 
@@ -179,9 +186,20 @@ mod tests {
         assert!(summary.is_success());
         summary.add(&Record::Comparison(Comparison {
             name: "psci_version".into(),
-            difference: Some(Difference { line: 1, kernel: None, core: Some("x".into()) }),
+            difference: Some(Difference {
+                line: 1,
+                kernel: None,
+                core: Some("x".into()),
+            }),
         }));
         assert!(!summary.is_success());
-        assert_eq!((summary.passed, summary.skipped, summary.transcripts_different), (1, 1, 1));
+        assert_eq!(
+            (
+                summary.passed,
+                summary.skipped,
+                summary.transcripts_different
+            ),
+            (1, 1, 1)
+        );
     }
 }

@@ -24,7 +24,10 @@ impl Printer {
     /// One for a person, or with `json` for a program.
     pub(crate) fn new(json: bool) -> Self {
         let format = if json { Format::Json } else { Format::Table };
-        Self { format, taken: Arc::default() }
+        Self {
+            format,
+            taken: Arc::default(),
+        }
     }
 
     /// Shows what can be shown now, and keeps the record for the table.
@@ -33,7 +36,10 @@ impl Printer {
             Format::Json => print_line(record),
             Format::Table => progress(record),
         }
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record.clone());
     }
 
     /// The summary, if it has come.
@@ -51,7 +57,9 @@ impl Printer {
             return Ok(());
         }
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        io::stdout().lock().write_all(render(&taken, summary).as_bytes())
+        io::stdout()
+            .lock()
+            .write_all(render(&taken, summary).as_bytes())
     }
 }
 
@@ -63,23 +71,34 @@ fn print_line(record: &Record) {
 }
 
 fn progress(record: &Record) {
-    match record {
+    let mut stderr = io::stderr().lock();
+    let _ = match record {
         Record::Host(host) => {
-            eprintln!("host {}: Linux {}, PSCI {}", host.name, host.kernel, host.psci);
+            writeln!(
+                stderr,
+                "host {}: Linux {}, PSCI {}",
+                host.name, host.kernel, host.psci
+            )
         }
         Record::Test(test) => {
             let firmware = test.firmware.name();
-            eprintln!("  {} {} {}", cell(test), firmware, test.name);
+            writeln!(stderr, "  {:13} {firmware:6} {}", cell(test), test.name)
         }
-        Record::Comparison(_) | Record::Summary(_) => {}
-    }
+        Record::Comparison(_) | Record::Summary(_) => Ok(()),
+    };
 }
 
 /// The table, then what went wrong in words, then the counts.
 fn render(records: &[Record], summary: &Summary) -> String {
     let tests: Vec<&Test> = records
         .iter()
-        .filter_map(|record| if let Record::Test(test) = record { Some(test) } else { None })
+        .filter_map(|record| {
+            if let Record::Test(test) = record {
+                Some(test)
+            } else {
+                None
+            }
+        })
         .collect();
     let comparisons = records.iter().filter_map(|record| match record {
         Record::Comparison(comparison) => Some(comparison),
@@ -96,28 +115,25 @@ fn render(records: &[Record], summary: &Summary) -> String {
     text
 }
 
+/// A row for each test. Tests in different directories may have the same name; one test's firmwares
+/// follow each other, KVM's own first.
 fn table(tests: &[&Test]) -> String {
     let columns: Vec<Firmware> = [Firmware::Kernel, Firmware::Core]
         .into_iter()
         .filter(|firmware| tests.iter().any(|test| test.firmware == *firmware))
         .collect();
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(
-        std::iter::once("claim").chain(columns.iter().map(|firmware| firmware.name())),
-    );
-    let mut names: Vec<&str> = Vec::new();
-    for test in tests {
-        if !names.contains(&test.name.as_str()) {
-            names.push(&test.name);
-        }
-    }
-    for name in names {
-        let of = |firmware: &Firmware| {
-            tests.iter().find(|test| test.name == name && test.firmware == *firmware)
-        };
-        let cells = columns.iter().map(|firmware| of(firmware).map_or_else(String::new, |t| cell(t)));
-        table.add_row(std::iter::once(name.replace(['_', '-'], " ")).chain(cells));
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .set_header(std::iter::once("claim").chain(columns.iter().map(|firmware| firmware.name())));
+    for row in tests.chunk_by(|one, next| one.name == next.name && one.firmware < next.firmware) {
+        let of = |firmware: &Firmware| row.iter().find(|test| test.firmware == *firmware);
+        let cells = columns
+            .iter()
+            .map(|firmware| of(firmware).map_or_else(String::new, |t| cell(t)));
+        table.add_row(std::iter::once(row[0].name.replace(['_', '-'], " ")).chain(cells));
     }
     table.trim_fmt()
 }
@@ -133,8 +149,16 @@ fn cell(test: &Test) -> String {
 
 fn explain(test: &Test) -> String {
     let reason = test.reason.as_deref().unwrap_or("no reason was given");
-    let verb = if test.verdict == Verdict::Skip { "skipped" } else { "FAILED" };
-    let mut text = format!("\n{verb} {} ({}): {reason}\n", test.name, test.firmware.name());
+    let verb = if test.verdict == Verdict::Skip {
+        "skipped"
+    } else {
+        "FAILED"
+    };
+    let mut text = format!(
+        "\n{verb} {} ({}): {reason}\n",
+        test.name,
+        test.firmware.name()
+    );
     if test.verdict == Verdict::Fail {
         let first = test.transcript.len().saturating_sub(SHOWN_LINES);
         for line in &test.transcript[first..] {
@@ -159,14 +183,22 @@ fn explain_difference(comparison: &Comparison) -> String {
 }
 
 fn counts(summary: &Summary) -> String {
-    let Summary { passed, failed, skipped, transcripts_equal, transcripts_different } = summary;
+    let Summary {
+        passed,
+        failed,
+        skipped,
+        transcripts_equal,
+        transcripts_different,
+    } = summary;
     let mut text = String::from("\n");
     if transcripts_equal + transcripts_different != 0 {
         text.push_str(&format!(
             "transcripts of kernel and core: {transcripts_equal} equal, {transcripts_different} different\n"
         ));
     }
-    text.push_str(&format!("{passed} passed, {failed} failed, {skipped} skipped\n"));
+    text.push_str(&format!(
+        "{passed} passed, {failed} failed, {skipped} skipped\n"
+    ));
     text
 }
 
@@ -199,24 +231,60 @@ mod tests {
             Record::Test(test("psci_version", Firmware::Kernel, Verdict::Pass)),
             Record::Test(test("psci_version", Firmware::Core, Verdict::Fail)),
         ];
-        let text = render(&records, &Summary { passed: 1, failed: 1, ..Summary::default() });
+        let text = render(
+            &records,
+            &Summary {
+                passed: 1,
+                failed: 1,
+                ..Summary::default()
+            },
+        );
         let mut lines = text.lines().map(str::split_whitespace);
-        assert_eq!(lines.next().unwrap().collect::<Vec<_>>(), ["claim", "kernel", "core"]);
+        assert_eq!(
+            lines.next().unwrap().collect::<Vec<_>>(),
+            ["claim", "kernel", "core"]
+        );
         assert_eq!(
             lines.next().unwrap().collect::<Vec<_>>(),
             ["psci", "version", "pass", "0.12", "s", "FAIL", "0.12", "s"]
         );
-        assert!(text.contains("FAILED psci_version (core): x0 is 1\n  | last line\n"), "{text}");
-        assert!(text.ends_with("\n1 passed, 1 failed, 0 skipped\n"), "{text}");
+        assert!(
+            text.contains("FAILED psci_version (core): x0 is 1\n  | last line\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\n1 passed, 1 failed, 0 skipped\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn tests_of_the_same_name_have_rows_of_their_own() {
+        let [pass, fail] = [Verdict::Pass, Verdict::Fail]
+            .map(|verdict| [Firmware::Kernel, Firmware::Core].map(|f| test("boot", f, verdict)));
+        let tests: Vec<&Test> = pass.iter().chain(&fail).collect();
+        let text = table(&tests);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert_eq!(
+            (text.matches("pass").count(), text.matches("FAIL").count()),
+            (2, 2)
+        );
     }
 
     #[test]
     fn a_difference_is_shown_with_both_lines() {
         let comparison = Comparison {
             name: "psci_version".into(),
-            difference: Some(Difference { line: 3, kernel: Some("a".into()), core: None }),
+            difference: Some(Difference {
+                line: 3,
+                kernel: Some("a".into()),
+                core: None,
+            }),
         };
         let text = explain_difference(&comparison);
-        assert!(text.contains("line 3\n  kernel: a\n  core:   (nothing)"), "{text}");
+        assert!(
+            text.contains("line 3\n  kernel: a\n  core:   (nothing)"),
+            "{text}"
+        );
     }
 }

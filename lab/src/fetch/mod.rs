@@ -22,12 +22,12 @@ use crate::latch::{Cancel, wait_readable};
 use apt::{Apt, Package, System};
 
 /// What a fetch is about to do, or how far it has come.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'a> {
     /// A step begins.
     Step(&'a str),
     /// How much of the step is done, in percent.
-    Percent(f32),
+    Percent(u8),
 }
 
 /// What to do about a kernel that is in the cache already.

@@ -10,11 +10,10 @@ use crate::process;
 use crate::workspace::Workspace;
 
 pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
-    let offline =
-        process::capture(workspace.cargo(&["fetch", "--locked", "--offline", "--quiet"]))?;
+    let offline = process::capture(workspace.cargo("fetch --locked --offline --quiet"))?;
     if !offline.status.success() {
         say("crates", "fetching what Cargo.lock names");
-        process::show(workspace.cargo(&["fetch", "--locked"]))?;
+        process::show(workspace.cargo("fetch --locked"))?;
     }
     say("crates", "present");
     Ok(())

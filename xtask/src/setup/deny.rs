@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 const VERSION: &str = "0.20.2";
 
 pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
-    let found = process::output(workspace.cargo(&["deny", "--version"])).ok();
+    let found = process::output(workspace.cargo("deny --version")).ok();
     if let Some(version) = found.as_deref().and_then(usable) {
         say("cargo-deny", version);
         return Ok(());
@@ -19,8 +19,7 @@ pub(super) fn ensure(workspace: &Workspace) -> Result<()> {
         "cargo-deny",
         format_args!("installing {VERSION}; this is done once and takes about three minutes"),
     );
-    let package = format!("cargo-deny@{VERSION}");
-    let mut install = workspace.cargo(&["install", "--locked", &package]);
+    let mut install = workspace.cargo(&format!("install --locked cargo-deny@{VERSION}"));
     // What is compiled for this tool alone is of no further use.
     let folder = workspace.scratch("cargo-deny");
     install.arg("--target-dir").arg(&folder);

@@ -74,7 +74,8 @@ impl VmOps for FakeVm {
             });
         }
         let number = state.cpus.len();
-        state.cpus.push(Cpu::new(index));
+        let registers = state.registers.clone();
+        state.cpus.push(Cpu::new(index, registers));
         Ok(FakeVcpu {
             index,
             number,

@@ -56,7 +56,8 @@ impl FakeHost {
         let state = State {
             log: Vec::new(),
             failures: Vec::new(),
-            absent: Vec::new(),
+            capabilities: BTreeMap::new(),
+            registers: BTreeMap::from(FIRMWARE_REGISTERS),
             smccc_filter: Presence::Present,
             scripts: BTreeMap::new(),
             cpus: Vec::new(),
@@ -75,7 +76,18 @@ impl FakeHost {
 
     /// Takes a capability away.
     pub(crate) fn without(self, capability: Capability) -> Self {
-        self.lock().absent.push(capability);
+        self.with_capability(capability, 0)
+    }
+
+    /// Says how much of a capability there is.
+    pub(crate) fn with_capability(self, capability: Capability, quantity: u32) -> Self {
+        self.lock().capabilities.insert(capability, quantity);
+        self
+    }
+
+    /// Says what a register of every vCPU still to be created holds.
+    pub(crate) fn with_register(self, register: RegisterId, value: u64) -> Self {
+        self.lock().registers.insert(register, value);
         self
     }
 
@@ -166,7 +178,10 @@ struct World {
 struct State {
     log: Vec<Record>,
     failures: Vec<(Failing, Errno)>,
-    absent: Vec<Capability>,
+    /// Other than as usual.
+    capabilities: BTreeMap<Capability, u32>,
+    /// What a new vCPU's registers hold.
+    registers: BTreeMap<RegisterId, u64>,
     smccc_filter: Presence,
     scripts: BTreeMap<u32, VecDeque<Step>>,
     /// Every vCPU ever made, in order.
@@ -215,16 +230,17 @@ struct Cpu {
 }
 
 impl Cpu {
-    fn new(index: u32) -> Self {
+    fn new(index: u32, mut registers: BTreeMap<RegisterId, u64>) -> Self {
         let affinity = index & 0xf | (index >> 4 & 0xff) << 8 | (index >> 12 & 0xff) << 16;
         let mpidr = u64::from(1 << 31 | affinity);
+        registers.entry(RegisterId::MPIDR_EL1).or_insert(mpidr);
         Self {
             index,
             features: None,
             mp_state: MpState::Runnable,
             kicked: false,
             gone: false,
-            registers: BTreeMap::from([(RegisterId::MPIDR_EL1, mpidr)]),
+            registers,
         }
     }
 
@@ -265,13 +281,28 @@ impl Host for FakeHost {
 
 /// As a 6.12 host with every feature reports them.
 fn quantity(state: &State, capability: Capability) -> u32 {
-    match capability {
-        absent if state.absent.contains(&absent) => 0,
+    let usual = match capability {
         Capability::MaxVcpus => 512,
         Capability::VmIpaSize => 48,
         _ => 1,
-    }
+    };
+    state
+        .capabilities
+        .get(&capability)
+        .copied()
+        .unwrap_or(usual)
 }
+
+/// As a 6.12 host has them: PSCI 1.1, every workaround unnecessary, every optional service on.
+const FIRMWARE_REGISTERS: [(RegisterId, u64); 7] = [
+    (RegisterId::PSCI_VERSION, 0x1_0001),
+    (RegisterId::WORKAROUND_1, 2),
+    (RegisterId::WORKAROUND_2, 3),
+    (RegisterId::WORKAROUND_3, 2),
+    (RegisterId::STD_BITMAP, 1),
+    (RegisterId::STD_HYP_BITMAP, 1),
+    (RegisterId::VENDOR_HYP_BITMAP, 3),
+];
 
 #[cfg(test)]
 mod tests {

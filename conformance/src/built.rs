@@ -1,0 +1,112 @@
+//! The programs that `cargo xtask build` makes: where they are, and that they are current.
+//!
+//! A test lies in cargo's target directory, and so do they. Beside each of them cargo writes a list
+//! of the sources it was made of; one that is newer makes the program stale, and a stale program
+//! would be tested in vain.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// The program under test, without arguments.
+///
+/// # Panics
+/// If it is not built, or is older than its sources.
+#[must_use]
+pub fn vambrace() -> Command {
+    let program = current("release/vambrace");
+    // Its arm64 half, which would otherwise be built in the middle of a test.
+    current("aarch64-unknown-linux-musl/release/vambrace");
+    let mut command = Command::new(program);
+    command.env_remove("VAMBRACE_LOG");
+    command
+}
+
+/// A guest test, by the name of its claim.
+///
+/// # Panics
+/// If it is not built, or is older than its sources.
+#[must_use]
+pub fn guest(claim: &str) -> PathBuf {
+    current(&format!("{GUESTS}/{claim}"))
+}
+
+/// A guest that misbehaves on purpose, by its name.
+///
+/// # Panics
+/// If it is not built, or is older than its sources.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    current(&format!("{GUESTS}/examples/{name}"))
+}
+
+fn current(program: &str) -> PathBuf {
+    let program = target().join(program);
+    if let Err(reason) = check(&program) {
+        panic!("{}: {reason}; build it with: cargo xtask build", program.display());
+    }
+    program
+}
+
+/// The target directory that this test was built in, marked as such by cargo.
+fn target() -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows where it lies");
+    let target = own.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file());
+    target.expect("cargo runs tests where it builds them").to_owned()
+}
+
+fn check(program: &Path) -> Result<(), String> {
+    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified());
+    let built = changed(program).map_err(|_| "it is not built")?;
+    let list = fs::read_to_string(program.with_extension("d"))
+        .map_err(|error| format!("the list of its sources cannot be read ({error})"))?;
+    match sources(&list).into_iter().find(|source| is_newer(changed(source).ok(), built)) {
+        Some(source) => Err(format!("it is older than {}", source.display())),
+        None => Ok(()),
+    }
+}
+
+/// A source that is gone has changed, too.
+fn is_newer(source: Option<SystemTime>, built: SystemTime) -> bool {
+    source.is_none_or(|source| source > built)
+}
+
+/// The paths behind the colon of `program: source source …`, in which a space is written `\ `.
+fn sources(list: &str) -> Vec<PathBuf> {
+    let Some((_, sources)) = list.lines().next().and_then(|line| line.split_once(": ")) else {
+        return Vec::new();
+    };
+    let spaces_hidden = sources.replace("\\ ", "\0");
+    spaces_hidden.split_whitespace().map(|path| path.replace('\0', " ").into()).collect()
+}
+
+const GUESTS: &str = "aarch64-unknown-none/release";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn sources_are_listed_behind_a_colon() {
+        let list = "/t/release/vambrace: /s/cli/src/main.rs /s/with\\ space.rs\n";
+        assert_eq!(sources(list), [Path::new("/s/cli/src/main.rs"), Path::new("/s/with space.rs")]);
+        assert!(sources("").is_empty());
+    }
+
+    #[test]
+    fn a_program_is_stale_when_a_source_is_newer_or_gone() {
+        let built = SystemTime::now();
+        assert!(!is_newer(Some(built), built));
+        assert!(is_newer(Some(built + Duration::from_nanos(1)), built));
+        assert!(is_newer(None, built));
+    }
+
+    #[test]
+    fn a_program_that_is_not_built_says_so() {
+        let nowhere = tempfile::tempdir().unwrap();
+        assert_eq!(check(&nowhere.path().join("vambrace")), Err("it is not built".into()));
+    }
+}
