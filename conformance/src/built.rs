@@ -44,16 +44,25 @@ pub fn example(name: &str) -> PathBuf {
 fn current(program: &str) -> PathBuf {
     let program = target().join(program);
     if let Err(reason) = check(&program) {
-        panic!("{}: {reason}; build it with: cargo xtask build", program.display());
+        panic!(
+            "{}: {reason}; build it with: cargo xtask build",
+            program.display()
+        );
     }
     program
 }
 
-/// The target directory that this test was built in, marked as such by cargo.
+/// The target directory that this test was built in: the outermost one, as cargo marks the directory
+/// of a target triple, too.
 fn target() -> PathBuf {
     let own = std::env::current_exe().expect("a test knows where it lies");
-    let target = own.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file());
-    target.expect("cargo runs tests where it builds them").to_owned()
+    // target/TRIPLE/debug/deps/test
+    let around = own.ancestors().take(5);
+    let target = around.filter(|path| path.join("CACHEDIR.TAG").is_file());
+    target
+        .last()
+        .expect("cargo runs tests where it builds them")
+        .to_owned()
 }
 
 fn check(program: &Path) -> Result<(), String> {
@@ -61,7 +70,10 @@ fn check(program: &Path) -> Result<(), String> {
     let built = changed(program).map_err(|_| "it is not built")?;
     let list = fs::read_to_string(program.with_extension("d"))
         .map_err(|error| format!("the list of its sources cannot be read ({error})"))?;
-    match sources(&list).into_iter().find(|source| is_newer(changed(source).ok(), built)) {
+    match sources(&list)
+        .into_iter()
+        .find(|source| is_newer(changed(source).ok(), built))
+    {
         Some(source) => Err(format!("it is older than {}", source.display())),
         None => Ok(()),
     }
@@ -78,7 +90,10 @@ fn sources(list: &str) -> Vec<PathBuf> {
         return Vec::new();
     };
     let spaces_hidden = sources.replace("\\ ", "\0");
-    spaces_hidden.split_whitespace().map(|path| path.replace('\0', " ").into()).collect()
+    spaces_hidden
+        .split_whitespace()
+        .map(|path| path.replace('\0', " ").into())
+        .collect()
 }
 
 const GUESTS: &str = "aarch64-unknown-none/release";
@@ -92,7 +107,13 @@ mod tests {
     #[test]
     fn sources_are_listed_behind_a_colon() {
         let list = "/t/release/vambrace: /s/cli/src/main.rs /s/with\\ space.rs\n";
-        assert_eq!(sources(list), [Path::new("/s/cli/src/main.rs"), Path::new("/s/with space.rs")]);
+        assert_eq!(
+            sources(list),
+            [
+                Path::new("/s/cli/src/main.rs"),
+                Path::new("/s/with space.rs")
+            ]
+        );
         assert!(sources("").is_empty());
     }
 
@@ -107,6 +128,9 @@ mod tests {
     #[test]
     fn a_program_that_is_not_built_says_so() {
         let nowhere = tempfile::tempdir().unwrap();
-        assert_eq!(check(&nowhere.path().join("vambrace")), Err("it is not built".into()));
+        assert_eq!(
+            check(&nowhere.path().join("vambrace")),
+            Err("it is not built".into())
+        );
     }
 }

@@ -47,7 +47,10 @@ impl Ended {
     #[track_caller]
     pub fn prints(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(self.stdout.contains(text), "`{text}` is not on standard output: {self}");
+            assert!(
+                self.stdout.contains(text),
+                "`{text}` is not on standard output: {self}"
+            );
         }
         self
     }
@@ -56,7 +59,10 @@ impl Ended {
     #[track_caller]
     pub fn says(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(self.stderr.contains(text), "`{text}` is not on standard error: {self}");
+            assert!(
+                self.stderr.contains(text),
+                "`{text}` is not on standard error: {self}"
+            );
         }
         self
     }
@@ -70,7 +76,10 @@ impl Ended {
         assert_eq!(self.stdout, "", "{self}");
         assert!(self.stderr.starts_with("error: "), "{self}");
         for noise in ["panicked", "RUST_BACKTRACE", "os error", "Os {"] {
-            assert!(!self.stderr.contains(noise), "`{noise}` is nothing for users: {self}");
+            assert!(
+                !self.stderr.contains(noise),
+                "`{noise}` is nothing for users: {self}"
+            );
         }
         self
     }
@@ -82,7 +91,8 @@ impl Ended {
     #[track_caller]
     #[must_use]
     pub fn records(&self) -> Vec<Value> {
-        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
+        let parse =
+            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
         self.stdout.lines().map(parse).collect()
     }
 
@@ -103,7 +113,13 @@ impl Ended {
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, ending, stdout, stderr, time } = self;
+        let Self {
+            command,
+            ending,
+            stdout,
+            stderr,
+            time,
+        } = self;
         write!(
             f,
             "{command}\n{ending:?} after {time:.1?}\n--- standard output\n{stdout}\n\

@@ -28,7 +28,10 @@ pub fn see(command: &mut Command) -> Ended {
 /// If it cannot be started, does not take its input, or does not end within two minutes.
 #[track_caller]
 pub fn see_with_input(command: &mut Command, input: &[u8]) -> Ended {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut started = Started::new(command);
     let Some(mut stdin) = started.child.stdin.take() else {
         unreachable!("standard input is a pipe");
@@ -69,8 +72,15 @@ impl Started {
             line
         });
         let since = Instant::now();
-        let child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
-        Self { command: line, child, mark, since }
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        Self {
+            command: line,
+            child,
+            mark,
+            since,
+        }
     }
 
     /// Its standard output, if that is a pipe and was not taken before.
@@ -91,8 +101,15 @@ impl Started {
     /// # Panics
     /// If it has not within two minutes.
     pub fn wait_for(&self, program: &str) {
-        while !marked(&self.mark).iter().any(|found| found.contains(program)) {
-            assert!(self.since.elapsed() < LIMIT, "{}: no {program} was started", self.command);
+        while !marked(&self.mark)
+            .iter()
+            .any(|found| found.contains(program))
+        {
+            assert!(
+                self.since.elapsed() < LIMIT,
+                "{}: no {program} was started",
+                self.command
+            );
             thread::sleep(POLL);
         }
     }
@@ -108,7 +125,9 @@ impl Started {
         let status = self.wait();
         let time = self.since.elapsed();
         let text = |reader: Option<JoinHandle<String>>| {
-            reader.map_or_else(String::new, |reader| reader.join().expect("reading does not panic"))
+            reader.map_or_else(String::new, |reader| {
+                reader.join().expect("reading does not panic")
+            })
         };
         let ended = Ended {
             command: self.command.clone(),
@@ -117,7 +136,10 @@ impl Started {
             stderr: text(stderr),
             time,
         };
-        assert!(status.is_some(), "it did not end within {LIMIT:?} and was killed: {ended}");
+        assert!(
+            status.is_some(),
+            "it did not end within {LIMIT:?} and was killed: {ended}"
+        );
         ended
     }
 
@@ -188,7 +210,9 @@ fn marked(mark: &str) -> Vec<String> {
     // A process that has ended meanwhile, or is somebody else's, cannot be read.
     let programs = processes.filter_map(|process| {
         let environment = fs::read(process.path().join("environ")).ok()?;
-        environment.split(|byte| *byte == 0).find(|variable| *variable == mark.as_bytes())?;
+        environment
+            .split(|byte| *byte == 0)
+            .find(|variable| *variable == mark.as_bytes())?;
         let command = fs::read(process.path().join("cmdline")).ok()?;
         let program = command.split(|byte| *byte == 0).next().unwrap_or_default();
         Some(String::from_utf8_lossy(program).into_owned())
@@ -216,7 +240,10 @@ mod tests {
     #[test]
     fn everything_of_an_end_is_seen() {
         let ended = see_with_input(&mut shell("cat; echo error >&2; exit 7"), b"input");
-        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("input", "error\n"));
+        assert_eq!(
+            (ended.stdout.as_str(), ended.stderr.as_str()),
+            ("input", "error\n")
+        );
         assert_eq!(ended.ending, Ending::Code(7));
         assert_eq!(see(&mut shell("kill -15 $$")).ending, Ending::Signal(15));
     }

@@ -38,12 +38,20 @@ impl Terminal {
         unlockpt(&user).expect("it can be unlocked");
         let name = ptsname(&user, Vec::new()).expect("it has a name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let line = open(name.as_c_str(), flags, Mode::empty()).expect("its other end can be opened");
+        let line =
+            open(name.as_c_str(), flags, Mode::empty()).expect("its other end can be opened");
         let keyboard = File::from(user);
         let screen = Arc::new(Mutex::new(String::new()));
-        let (reader, shown) = (keyboard.try_clone().expect("it can be shared"), Arc::clone(&screen));
+        let (reader, shown) = (
+            keyboard.try_clone().expect("it can be shared"),
+            Arc::clone(&screen),
+        );
         thread::spawn(move || show(reader, &shown));
-        Self { keyboard, line, screen }
+        Self {
+            keyboard,
+            line,
+            screen,
+        }
     }
 
     /// Starts a program as the one that the terminal belongs to: Ctrl-C reaches it.
@@ -53,7 +61,10 @@ impl Terminal {
     #[track_caller]
     pub fn start(&self, program: &Command) -> Started {
         let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(program.get_program()).args(program.get_args());
+        command
+            .arg("--ctty")
+            .arg(program.get_program())
+            .args(program.get_args());
         for (name, value) in program.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -69,7 +80,9 @@ impl Terminal {
     /// # Panics
     /// If the terminal is gone.
     pub fn type_text(&mut self, text: &str) {
-        self.keyboard.write_all(text.as_bytes()).expect("the terminal is there");
+        self.keyboard
+            .write_all(text.as_bytes())
+            .expect("the terminal is there");
     }
 
     /// Waits until `text` is on the screen.
@@ -80,7 +93,11 @@ impl Terminal {
     pub fn wait_for(&self, text: &str) {
         let deadline = Instant::now() + LIMIT;
         while !self.screen().contains(text) {
-            assert!(Instant::now() < deadline, "no `{text}` came:\n{}", self.screen());
+            assert!(
+                Instant::now() < deadline,
+                "no `{text}` came:\n{}",
+                self.screen()
+            );
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -88,7 +105,10 @@ impl Terminal {
     /// All that has been on the screen.
     #[must_use]
     pub fn screen(&self) -> String {
-        self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.screen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Its settings, as `stty` tells them.
@@ -98,7 +118,11 @@ impl Terminal {
     #[must_use]
     pub fn settings(&self) -> String {
         let end = fcntl_dupfd_cloexec(&self.line, 0).expect("it can be shared");
-        let stty = Command::new("stty").arg("-g").stdin(end).output().expect("stty runs");
+        let stty = Command::new("stty")
+            .arg("-g")
+            .stdin(end)
+            .output()
+            .expect("stty runs");
         String::from_utf8(stty.stdout).expect("settings are ASCII")
     }
 }

@@ -20,7 +20,11 @@ fn ctrl_c_while_the_guest_runs_restores_the_terminal() {
     terminal.type_text("\x03");
     started.finish_and_leave_nothing().ends(SIGINT);
     assert_eq!(terminal.settings(), before);
-    assert!(!terminal.screen().contains("error:"), "{}", terminal.screen());
+    assert!(
+        !terminal.screen().contains("error:"),
+        "{}",
+        terminal.screen()
+    );
 }
 
 #[test]
@@ -37,7 +41,9 @@ fn an_interrupt_while_the_host_starts_leaves_nothing() {
 #[test]
 fn a_test_run_that_is_terminated_leaves_nothing() {
     let mut command = vambrace();
-    command.args(["test", "--host", "lab"]).arg(guest("psci_version_is_at_least_1_0"));
+    command
+        .args(["test", "--host", "lab"])
+        .arg(guest("psci_version_is_at_least_1_0"));
     let started = Started::new(quiet(&mut command));
     started.wait_for("qemu-system-aarch64");
     started.signal(Signal::TERM);
@@ -54,7 +60,10 @@ fn a_run_that_is_killed_leaves_nothing() {
 }
 
 fn quiet(command: &mut Command) -> &mut Command {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
 }
 
 const SIGINT: Ending = Ending::Signal(2);

@@ -8,7 +8,9 @@ use vambrace_conformance::{Ended, example, guest, see, vambrace};
 /// `vambrace test` in the lab host with this kernel, for claims and examples by their names.
 fn test(kernel: &str, options: &[&str], claims: &[&str], examples: &[&str]) -> Ended {
     let mut command: Command = vambrace();
-    command.args(["test", "--host", &format!("lab:{kernel}")]).args(options);
+    command
+        .args(["test", "--host", &format!("lab:{kernel}")])
+        .args(options);
     command.args(claims.iter().map(|claim| guest(claim)));
     command.args(examples.iter().map(|name| example(name)));
     see(&mut command)
@@ -16,7 +18,10 @@ fn test(kernel: &str, options: &[&str], claims: &[&str], examples: &[&str]) -> E
 
 /// The records of one kind.
 fn of_kind<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    records.iter().filter(|record| record["record"] == kind).collect()
+    records
+        .iter()
+        .filter(|record| record["record"] == kind)
+        .collect()
 }
 
 #[test]
@@ -26,7 +31,12 @@ fn under_core_kvm_answers_none_of_the_calls_and_the_transcripts_are_equal() {
         "cpu_on_of_running_cpu_is_already_on",
         "system_reset_reboots_once",
     ];
-    let ended = test("6.12", &["--firmware", "kernel,core", "--json"], &claims, &[]);
+    let ended = test(
+        "6.12",
+        &["--firmware", "kernel,core", "--json"],
+        &claims,
+        &[],
+    );
     ended.exits(0);
     let records = ended.records();
     assert_eq!(records[0]["record"], "host", "{ended}");
@@ -68,7 +78,12 @@ fn one_flipped_bit_in_core_s_answer_is_found_and_shown() {
 #[test]
 fn a_host_without_the_smccc_filter_says_why_core_cannot_run() {
     for kernel in ["6.1", "5.10"] {
-        let ended = test(kernel, &["--firmware", "core"], &["psci_version_is_at_least_1_0"], &[]);
+        let ended = test(
+            kernel,
+            &["--firmware", "core"],
+            &["psci_version_is_at_least_1_0"],
+            &[],
+        );
         ended.exits(125).says(&[
             "cannot run with --firmware core: this host's kernel has no SMCCC filter",
             "Linux 6.4",
@@ -80,7 +95,10 @@ fn a_host_without_the_smccc_filter_says_why_core_cannot_run() {
 
 #[test]
 fn linux_6_1_passes_with_its_own_firmware() {
-    let claims = ["psci_version_is_at_least_1_0", "system_reset2_architectural_reboots"];
+    let claims = [
+        "psci_version_is_at_least_1_0",
+        "system_reset2_architectural_reboots",
+    ];
     test("6.1", &["--firmware", "kernel"], &claims, &[])
         .exits(0)
         .prints(&["2 passed, 0 failed, 0 skipped"]);
@@ -88,7 +106,10 @@ fn linux_6_1_passes_with_its_own_firmware() {
 
 #[test]
 fn a_claim_that_needs_a_newer_psci_is_skipped_with_the_reason() {
-    let claims = ["psci_version_is_at_least_1_0", "system_reset2_architectural_reboots"];
+    let claims = [
+        "psci_version_is_at_least_1_0",
+        "system_reset2_architectural_reboots",
+    ];
     test("5.10", &["--firmware", "kernel"], &claims, &[]).exits(0).prints(&[
         "skipped system_reset2_architectural_reboots (kernel): needs PSCI 1.1; this host has 1.0",
         "1 passed, 0 failed, 1 skipped",
@@ -100,14 +121,35 @@ fn guests_that_misbehave_fail_and_say_why() {
     let reasons = [
         ("wrong_claim", "FAIL MIGRATE_INFO_TYPE: expected 7, found 2"),
         ("exit_code", "exit code 42"),
-        ("crash", "the guest reports a crash: cpu=0 kind=sync esr=0x96000006"),
-        ("crash_with_mmu_off", "the guest reports a crash: cpu=0 kind=sync"),
-        ("stack_overflow", "the guest reports a crash: cpu=0 kind=sync"),
-        ("panic", "the guest reports a crash: cpu=0 panic at guest-tests/examples/panic.rs:14"),
-        ("hang", "the time limit passed; its last line was `waiting for ever`"),
-        ("hang_spinning", "the time limit passed; its last line was `spinning for ever`"),
+        (
+            "crash",
+            "the guest reports a crash: cpu=0 kind=sync esr=0x96000006",
+        ),
+        (
+            "crash_with_mmu_off",
+            "the guest reports a crash: cpu=0 kind=sync",
+        ),
+        (
+            "stack_overflow",
+            "the guest reports a crash: cpu=0 kind=sync",
+        ),
+        (
+            "panic",
+            "the guest reports a crash: cpu=0 panic at guest-tests/examples/panic.rs:14",
+        ),
+        (
+            "hang",
+            "the time limit passed; its last line was `waiting for ever`",
+        ),
+        (
+            "hang_spinning",
+            "the time limit passed; its last line was `spinning for ever`",
+        ),
         ("reset_forever", "it reset once more after 3 reboots"),
-        ("undecodable_simd", "cannot emulate the guest's access to 0x9000000 at PC 0x402"),
+        (
+            "undecodable_simd",
+            "cannot emulate the guest's access to 0x9000000 at PC 0x402",
+        ),
     ];
     let names = reasons.map(|(name, _)| name);
     let ended = test("6.12", &["--timeout", "5", "--json"], &[], &names);
@@ -116,7 +158,10 @@ fn guests_that_misbehave_fail_and_say_why() {
     let tests = of_kind(&records, "test");
     assert_eq!(tests.len(), 10, "{ended}");
     for (test, (name, expected)) in tests.into_iter().zip(reasons) {
-        assert_eq!((&test["name"], &test["verdict"]), (&json!(name), &json!("fail")));
+        assert_eq!(
+            (&test["name"], &test["verdict"]),
+            (&json!(name), &json!("fail"))
+        );
         let reason = test["reason"].as_str().unwrap();
         assert!(reason.contains(expected), "{name}: {reason}");
     }
@@ -124,9 +169,14 @@ fn guests_that_misbehave_fail_and_say_why() {
 
 #[test]
 fn device_accesses_without_a_syndrome_are_emulated() {
-    test("6.12", &["--firmware", "kernel,core"], &[], &["undecodable", "unclaimed"])
-        .exits(0)
-        .prints(&["2 equal, 0 different", "4 passed, 0 failed, 0 skipped"]);
+    test(
+        "6.12",
+        &["--firmware", "kernel,core"],
+        &[],
+        &["undecodable", "unclaimed"],
+    )
+    .exits(0)
+    .prints(&["2 equal, 0 different", "4 passed, 0 failed, 0 skipped"]);
 }
 
 #[test]
@@ -136,6 +186,10 @@ fn a_guest_that_floods_its_console_is_ended_and_its_last_lines_are_shown() {
         "FAILED flood (kernel): the time limit passed; its last line was `flood ",
         "0 passed, 1 failed, 0 skipped",
     ]);
-    let shown = ended.stdout.lines().filter(|line| line.starts_with("  | flood ")).count();
+    let shown = ended
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("  | flood "))
+        .count();
     assert_eq!(shown, 20, "{ended}");
 }

@@ -117,9 +117,6 @@ impl Devices {
         let mut waiting = self.waiting();
         while waiting.flow == Flow::Passed {
             self.refill(vm, &mut waiting)?;
-            drop(waiting);
-            std::thread::sleep(std::time::Duration::from_micros(300));
-            waiting = self.waiting();
             waiting = self.wait(waiting);
         }
         Ok(())

@@ -6,8 +6,11 @@ use vambrace_conformance::{guest, see, vambrace};
 #[track_caller]
 fn both_refuse(options: &[&str], texts: &[&str]) {
     for command in ["run", "test"] {
-        see(vambrace().arg(command).args(options).arg(guest("smccc_version_is_1_1")))
-            .refuses(125, texts);
+        see(vambrace()
+            .arg(command)
+            .args(options)
+            .arg(guest("smccc_version_is_1_1")))
+        .refuses(125, texts);
     }
 }
 
@@ -20,22 +23,33 @@ fn vcpus_that_no_host_can_have() {
 
 #[test]
 fn too_little_memory() {
-    both_refuse(&["--memory", "1M"], &["1 MiB", "at least 4 MiB", "--memory 128M"]);
+    both_refuse(
+        &["--memory", "1M"],
+        &["1 MiB", "at least 4 MiB", "--memory 128M"],
+    );
     let needed = ["leaves RAM", "--memory"];
-    see(vambrace().args(["run", "--memory", "4M"]).arg(guest("smccc_version_is_1_1")))
-        .refuses(127, &needed);
+    see(vambrace()
+        .args(["run", "--memory", "4M"])
+        .arg(guest("smccc_version_is_1_1")))
+    .refuses(127, &needed);
 }
 
 #[test]
 fn too_much_memory() {
-    both_refuse(&["--memory", "300000G"], &["300000 GiB", "at most", "--memory"]);
+    both_refuse(
+        &["--memory", "300000G"],
+        &["300000 GiB", "at most", "--memory"],
+    );
     both_refuse(&["--memory", "99999999999G"], &["99999999999G", "128M"]);
 }
 
 #[test]
 fn memory_in_no_known_unit() {
     both_refuse(&["--memory", "1T"], &["1T", "K, M or G"]);
-    both_refuse(&["--memory", "17000001"], &["steps of 64 KiB", "--memory 16640K"]);
+    both_refuse(
+        &["--memory", "17000001"],
+        &["steps of 64 KiB", "--memory 16640K"],
+    );
 }
 
 #[test]
@@ -50,7 +64,10 @@ fn an_unknown_host() {
 
 #[test]
 fn an_unknown_kernel() {
-    both_refuse(&["--host", "lab:6.13"], &["no kernel `6.13`", "5.10, 6.1, 6.12, 7.3"]);
+    both_refuse(
+        &["--host", "lab:6.13"],
+        &["no kernel `6.13`", "5.10, 6.1, 6.12, 7.3"],
+    );
 }
 
 #[test]
@@ -61,7 +78,10 @@ fn an_unknown_cpu_with_the_one_that_may_be_meant() {
 
 #[test]
 fn an_unknown_option_of_a_host() {
-    both_refuse(&["--host", "lab:6.12:max:gic5"], &["`gic5`", "gic2, mte and nested"]);
+    both_refuse(
+        &["--host", "lab:6.12:max:gic5"],
+        &["`gic5`", "gic2, mte and nested"],
+    );
 }
 
 #[test]
@@ -83,6 +103,8 @@ fn a_missing_argument() {
 
 #[test]
 fn a_flip_that_names_no_bit() {
-    see(vambrace().args(["test", "--flip-answer", "0x84000000"]).arg(guest("smccc_version_is_1_1")))
-        .refuses(125, &["--flip-answer", "0x84000000:0"]);
+    see(vambrace()
+        .args(["test", "--flip-answer", "0x84000000"])
+        .arg(guest("smccc_version_is_1_1")))
+    .refuses(125, &["--flip-answer", "0x84000000:0"]);
 }

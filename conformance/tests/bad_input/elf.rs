@@ -1,4 +1,4 @@
-//! ELF files by the byte, right and wrong (System V ABI, chapter 4 and 5).
+//! ELF files by the byte, right and wrong (System V ABI, "Object Files").
 
 /// An executable with one program header a segment.
 #[derive(Debug, Clone)]
@@ -14,7 +14,11 @@ pub(crate) struct Elf {
 impl Elf {
     /// An AArch64 executable.
     pub(crate) fn with_segments(segments: &[(u64, u64)]) -> Self {
-        Self { class: 2, machine: 183, segments: segments.to_vec() }
+        Self {
+            class: 2,
+            machine: 183,
+            segments: segments.to_vec(),
+        }
     }
 
     /// The file. A 32-bit one has a header and nothing else.
@@ -35,8 +39,16 @@ impl Elf {
         file.extend(0_u32.to_le_bytes()); // e_flags
         let count = u16::try_from(self.segments.len()).unwrap();
         // e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx
-        file.extend([64, 56, count, 64, 0, 0].into_iter().flat_map(u16::to_le_bytes));
-        file.extend(self.segments.iter().flat_map(|segment| program_header(*segment)));
+        file.extend(
+            [64, 56, count, 64, 0, 0]
+                .into_iter()
+                .flat_map(u16::to_le_bytes),
+        );
+        file.extend(
+            self.segments
+                .iter()
+                .flat_map(|segment| program_header(*segment)),
+        );
         file
     }
 }
@@ -45,6 +57,10 @@ fn program_header((base, size): (u64, u64)) -> Vec<u8> {
     let mut header = Vec::new();
     header.extend([1_u32, 7].into_iter().flat_map(u32::to_le_bytes)); // PT_LOAD, read-write-execute
     // p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align
-    header.extend([0, base, base, 0, size, 8].into_iter().flat_map(u64::to_le_bytes));
+    header.extend(
+        [0, base, base, 0, size, 8]
+            .into_iter()
+            .flat_map(u64::to_le_bytes),
+    );
     header
 }

@@ -15,7 +15,9 @@ fn both_refuse(image: impl AsRef<OsStr>, texts: &[&str]) {
     let image = image.as_ref();
     let name = format!("cannot use `{}`: ", image.display());
     for (command, code) in [("run", 127), ("test", 125)] {
-        see(vambrace().arg(command).arg(image)).refuses(code, &[&name]).says(texts);
+        see(vambrace().arg(command).arg(image))
+            .refuses(code, &[&name])
+            .says(texts);
     }
 }
 
@@ -24,12 +26,19 @@ fn both_refuse_bytes(bytes: &[u8], texts: &[&str]) {
     let file = NamedTempFile::new().unwrap();
     fs::write(file.path(), bytes).unwrap();
     both_refuse(file.path(), texts);
-    assert_eq!(fs::read(file.path()).unwrap(), bytes, "the user's file is as it was");
+    assert_eq!(
+        fs::read(file.path()).unwrap(),
+        bytes,
+        "the user's file is as it was"
+    );
 }
 
 #[test]
 fn a_missing_file() {
-    both_refuse("no/such/guest.elf", &["there is no such file", "check the path"]);
+    both_refuse(
+        "no/such/guest.elf",
+        &["there is no such file", "check the path"],
+    );
 }
 
 #[test]
@@ -60,13 +69,20 @@ fn a_directory_without_programs() {
 
 #[test]
 fn an_elf_file_for_x86() {
-    let elf = Elf { machine: 62, ..Elf::with_segments(&[(RAM + (2 << 20), 4096)]) };
+    let elf = Elf {
+        machine: 62,
+        ..Elf::with_segments(&[(RAM + (2 << 20), 4096)])
+    };
     both_refuse_bytes(&elf.bytes(), &["x86-64", "aarch64-unknown-none"]);
 }
 
 #[test]
 fn a_32_bit_elf_file() {
-    let elf = Elf { class: 1, machine: 40, segments: Vec::new() };
+    let elf = Elf {
+        class: 1,
+        machine: 40,
+        segments: Vec::new(),
+    };
     both_refuse_bytes(&elf.bytes(), &["32-bit", "aarch64-unknown-none"]);
 }
 
@@ -99,7 +115,7 @@ fn elf_segments_that_overlap() {
 #[test]
 fn an_arm64_image_that_is_cut_off() {
     // Linux, Documentation/arch/arm64/booting.rst: text_offset, image_size, flags, magic.
-    let mut image = vec![0; 64];
+    let mut image = [0; 64];
     image[16..24].copy_from_slice(&0x10_0000_u64.to_le_bytes());
     image[56..60].copy_from_slice(b"ARM\x64");
     both_refuse_bytes(&image[..60], &["Image", "truncated"]);
@@ -108,14 +124,20 @@ fn an_arm64_image_that_is_cut_off() {
 #[test]
 fn one_bad_image_among_good_ones_stops_the_run_before_it_starts() {
     let missing = Path::new("no/such/guest.elf");
-    see(vambrace().arg("test").arg(guest("smccc_version_is_1_1")).arg(missing))
-        .refuses(125, &["`no/such/guest.elf`"]);
+    see(vambrace()
+        .arg("test")
+        .arg(guest("smccc_version_is_1_1"))
+        .arg(missing))
+    .refuses(125, &["`no/such/guest.elf`"]);
 }
 
 #[test]
 fn a_header_that_is_not_understood() {
     let known = fs::read(guest("smccc_version_is_1_1")).unwrap();
-    let at = known.windows(8).position(|bytes| bytes == b"vcpus: 1").unwrap();
+    let at = known
+        .windows(8)
+        .position(|bytes| bytes == b"vcpus: 1")
+        .unwrap();
     let mut unknown = known;
     unknown[at..at + 5].copy_from_slice(b"vcats");
     let file = NamedTempFile::new().unwrap();
