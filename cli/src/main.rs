@@ -11,6 +11,7 @@ mod host;
 mod interrupt;
 mod lab;
 mod lab_host;
+mod last_line;
 mod machine_options;
 mod program;
 mod progress;

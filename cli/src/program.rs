@@ -73,11 +73,13 @@ impl Checkout {
             return None;
         }
         // target/debug/vambrace, target/TRIPLE/debug/vambrace, target/debug/deps/vambrace-…
+        // Cargo marks the directory of a target triple as well: the outermost mark counts.
         let around = own
             .ancestors()
             .skip(2)
             .take(3)
-            .find(|path| path.join("CACHEDIR.TAG").is_file());
+            .filter(|path| path.join("CACHEDIR.TAG").is_file())
+            .last();
         let target = around
             .map(Path::to_owned)
             .or_else(|| variable.and_then(|path| std::path::absolute(path).ok()))

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use vambrace_kvm::devices::Unclaimed;
+use vambrace_kvm::image::Claim;
 use vambrace_kvm::machine::{Config, Devices, End, Machine, Offer, OnReset, Report};
 use vambrace_kvm::sys;
 use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, Streams};
@@ -15,6 +16,7 @@ use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, 
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice, kernel_release};
 use crate::lab_host;
+use crate::last_line::LastLine;
 use crate::machine_options::{DEFAULT_RESETS, Dialect, Size, config, parse_seconds, parse_vcpus};
 use crate::progress::say;
 use crate::test::{Firmware, read_image};
@@ -38,9 +40,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "kvm")]
     dialect: Dialect,
 
-    /// How many vCPUs
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = parse_vcpus)]
-    cpus: u16,
+    /// How many vCPUs [default: what the image's header asks for, else 1]
+    #[arg(long, value_name = "N", value_parser = parse_vcpus)]
+    cpus: Option<u16>,
 
     /// How much RAM
     #[arg(long, default_value = "128M", value_name = "SIZE")]
@@ -74,17 +76,23 @@ pub(crate) struct Arguments {
 /// Runs the guest; gives its exit code.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     let image = read_image(&args.image).map_err(|failure| failure.with_image_code(UNUSABLE))?;
-    if let Err(error) = Machine::new(args.config(), &image) {
+    let claim = Claim::parse(&image)
+        .map_err(|error| Failure::image(&args.image, &error).with_image_code(UNUSABLE))?;
+    let config = args.config(claim.as_ref());
+    if let Err(error) = Machine::new(config.clone(), &image) {
         return Err(args.refuse(&error));
     }
     match args.host.resolve()? {
-        Host::Local => args.run_here(&image),
+        Host::Local => args.run_here(config, claim.as_ref(), &image),
         Host::Lab(spec) => args.run_in_lab(spec, image),
     }
 }
 
 impl Arguments {
-    fn config(&self) -> Config {
+    /// The machine; what the command line leaves open is the header's.
+    fn config(&self, claim: Option<&Claim>) -> Config {
+        let vcpus = self.cpus.or(claim.map(|claim| claim.vcpus)).unwrap_or(1);
+        let needed = claim.and_then(|claim| claim.memory).unwrap_or(0);
         Config {
             boot_arguments: (!self.arguments.is_empty()).then(|| self.arguments.join(" ")),
             firmware: self.firmware.into(),
@@ -97,7 +105,7 @@ impl Arguments {
                 }
             },
             time_limit: self.timeout.map(Duration::from_secs),
-            ..config(self.cpus, self.memory.bytes())
+            ..config(vcpus, self.memory.bytes().max(needed))
         }
     }
 
@@ -111,7 +119,7 @@ impl Arguments {
         }
     }
 
-    fn run_here(&self, image: &[u8]) -> Result<u8, Failure> {
+    fn run_here(&self, config: Config, claim: Option<&Claim>, image: &[u8]) -> Result<u8, Failure> {
         let host = sys::open()?;
         Offer::of(&host)?.check(self.firmware.into())?;
         let unclaimed = if self.strict_mmio {
@@ -119,10 +127,15 @@ impl Arguments {
         } else {
             Unclaimed::ZeroAndIgnored
         };
-        let devices = Arc::new(Devices::new(Box::new(io::stdout()), u64::MAX, unclaimed));
+        let output = LastLine::new(io::stdout());
+        let last_line = output.line();
+        let devices = Arc::new(Devices::new(Box::new(output), u64::MAX, unclaimed));
         let input = Arc::clone(&devices);
         thread::spawn(move || pass_input(&input));
-        let report = Machine::new(self.config(), image)?.run(&host, &devices)?;
+        let mut report = Machine::new(config, image)?.run(&host, &devices)?;
+        if let (End::Off, Some(_), Some(code)) = (&report.end, claim, last_line.exit_code()) {
+            report.end = End::Code(code);
+        }
         if self.json {
             // Without a reader there is nobody to tell.
             let _ = writeln!(io::stderr().lock(), "{}", json(&report));
@@ -153,7 +166,7 @@ impl Arguments {
         let mut arguments: Vec<OsString> = vec!["run".into(), "--host=local".into()];
         arguments.push(format!("--firmware={}", self.firmware.name()).into());
         arguments.push(format!("--dialect={}", self.dialect.name()).into());
-        arguments.push(format!("--cpus={}", self.cpus).into());
+        arguments.extend(self.cpus.map(|cpus| format!("--cpus={cpus}").into()));
         arguments.push(format!("--memory={}", self.memory).into());
         arguments.push(format!("--max-resets={}", self.max_resets).into());
         arguments.extend(

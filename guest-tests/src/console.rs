@@ -100,6 +100,9 @@ impl Line {
     /// One byte. An access to the UART leaves the virtual machine, so an empty FIFO is filled without
     /// asking again for each byte.
     fn put(&mut self, byte: u8) {
+        if crashed_elsewhere() {
+            cpus::rest_for_ever(); // the rest of this line would garble the crash's
+        }
         // Bounded: a UART that never drains must not keep a crash from ending the machine.
         for _ in 0..SPINS_PER_BYTE {
             if self.room > 0 {
@@ -142,6 +145,12 @@ fn lock() -> Lock {
             Err(_) => core::hint::spin_loop(),
         }
     }
+}
+
+/// Whether another CPU has taken the console for its crash.
+fn crashed_elsewhere() -> bool {
+    let owner = OWNER.load(Ordering::Acquire);
+    owner & CRASHED != 0 && owner != CRASHED | cpus::index()
 }
 
 const ADDRESS: core::num::NonZero<usize> = core::num::NonZero::new(0x0900_0000).unwrap();

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
@@ -86,16 +87,24 @@ fn tally(run: &Separate, expected: usize) -> Tally {
         notes: Vec::new(),
         output: run.errors.clone(),
     };
-    let (mut verdicts, mut complete) = (0, false);
+    let (mut verdicts, mut comparisons, mut complete) = (0, 0, false);
+    let mut runs = BTreeMap::<String, usize>::new();
     for line in run.output.lines() {
         let record: Value = serde_json::from_str(line).unwrap_or_default();
         match record["record"].as_str() {
             Some("host") => {}
             Some("test") => {
                 verdicts += 1;
+                if record["verdict"] != "skip" {
+                    let name = record["name"].as_str().unwrap_or_default();
+                    *runs.entry(name.to_owned()).or_default() += 1;
+                }
                 count_test(&record, &mut tally);
             }
-            Some("comparison") => count_comparison(&record, &mut tally),
+            Some("comparison") => {
+                comparisons += 1;
+                count_comparison(&record, &mut tally);
+            }
             Some("summary") => complete = true,
             _ => tally.fail_because(&format!("no record of a test: {line}")),
         }
@@ -106,6 +115,12 @@ fn tally(run: &Separate, expected: usize) -> Tally {
     if verdicts != expected {
         tally.fail_because(&format!(
             "{expected} verdicts were expected, and {verdicts} came"
+        ));
+    }
+    let pairs = runs.values().filter(|runs| **runs == 2).count();
+    if comparisons != pairs {
+        tally.fail_because(&format!(
+            "{pairs} claims ran under both firmwares, and {comparisons} were compared"
         ));
     }
     if tally.failed == 0 && !run.status.success() {
@@ -188,7 +203,13 @@ mod tests {
     #[test]
     fn different_transcripts_are_a_failure() {
         let different = r#"{"record":"comparison","name":"a","difference":{"line":3}}"#;
-        assert_eq!(judged(1, &[PASS, different, SUMMARY]).failed, 1);
+        assert_eq!(judged(2, &[PASS, PASS, different, SUMMARY]).failed, 1);
+    }
+
+    #[test]
+    fn two_runs_that_nobody_compared_are_a_failure() {
+        let tally = judged(2, &[PASS, PASS, SUMMARY]);
+        assert_eq!((tally.passed, tally.failed), (2, 1));
     }
 
     #[test]

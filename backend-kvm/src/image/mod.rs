@@ -65,7 +65,7 @@ struct Piece<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// There is nothing in it.
-    #[error("the file is empty")]
+    #[error("the file is empty: build it again")]
     Empty,
     /// It is something known that cannot be loaded here.
     #[error(transparent)]
@@ -77,7 +77,10 @@ pub enum ImageError {
     #[error("the Image is a big-endian kernel: build it with CONFIG_CPU_LITTLE_ENDIAN")]
     BigEndianImage,
     /// It ends before it should.
-    #[error("the {what} is truncated: its header tells of {needed} bytes, the file has {actual}")]
+    #[error(
+        "the {what} is truncated: its header tells of {needed} bytes, the file has {actual}; build or \
+         copy it again"
+    )]
     Truncated {
         /// What the file is.
         what: &'static str,

@@ -30,6 +30,9 @@ impl Error {
             (Operation::Open, Errno::ENODEV) => {
                 "this machine is not an arm64 one; `--host lab` emulates one"
             }
+            (Operation::CreateGicV3, Errno::ENODEV) => {
+                "this host has no GICv3 to give a guest; use one that has, such as `--host lab`"
+            }
             (Operation::Open, Errno::EACCES) => "add the user to the group that owns /dev/kvm",
             (Operation::CreateVm { .. }, Errno::EINVAL) => {
                 "it takes 32 bits to as many as the host has (KVM_CAP_ARM_VM_IPA_SIZE)"

@@ -45,9 +45,14 @@ impl Console {
     }
 
     /// The exit code of a guest whose PSCI cannot carry one.
-    pub(crate) fn exit_code(&self) -> Option<u32> {
-        self.transcript.last()?.strip_prefix("exit: ")?.parse().ok()
+    fn exit_code(&self) -> Option<u32> {
+        exit_code(self.transcript.last()?)
     }
+}
+
+/// The code that a test's last line carries where its PSCI cannot: `exit: 1`.
+pub(crate) fn exit_code(last_line: &str) -> Option<u32> {
+    last_line.strip_prefix("exit: ")?.parse().ok()
 }
 
 /// `12 forwarded, 2 architecture` → 12.

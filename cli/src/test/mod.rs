@@ -17,6 +17,7 @@ use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice};
 use crate::machine_options::{Dialect, Size, parse_seconds, parse_vcpus};
 pub(crate) use collect::read as read_image;
+pub(crate) use judge::exit_code;
 pub(crate) use record::Firmware;
 use report::Printer;
 
