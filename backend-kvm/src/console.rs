@@ -19,7 +19,7 @@ pub struct Console<W> {
 }
 
 impl<W: Write> Console<W> {
-    /// A console that passes on at most `limit` bytes ([`DEFAULT_LIMIT`] for a test).
+    /// A console that passes on at most `limit` bytes.
     pub fn new(output: W, limit: u64) -> Self {
         Self {
             output,
@@ -124,9 +124,6 @@ fn escape(line: &[u8]) -> String {
 fn push_escape(text: &mut String, byte: u8) {
     write!(text, "\\x{byte:02x}").expect("writing to a string does not fail");
 }
-
-/// How many bytes one test may write.
-pub const DEFAULT_LIMIT: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use vambrace_kvm::sys;
+use vambrace_kvm::sys::{self, Errno};
 use vambrace_lab::HostSpec;
 
 use crate::failure::Failure;
@@ -52,11 +52,13 @@ impl HostChoice {
             Self::Lab(spec) => Ok(Host::Lab(spec.clone())),
             Self::Auto => match sys::open() {
                 Ok(_) => Ok(Host::Local),
-                Err(_) => {
+                Err(error) => {
                     let spec = HostSpec::default();
-                    say(&format!(
-                        "this machine has no arm64 KVM: running on {spec} (emulated)"
-                    ));
+                    let reason = match error.errno {
+                        Errno::ENODEV | Errno::ENOENT => "this machine has no arm64 KVM".to_owned(),
+                        _ => error.to_string(),
+                    };
+                    say(&format!("{reason}: running on {spec} (emulated)"));
                     Ok(Host::Lab(spec))
                 }
             },

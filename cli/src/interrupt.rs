@@ -45,11 +45,11 @@ impl Interrupt {
         &self.cancel
     }
 
-    /// The failure that `error` is: a cancellation is the signal's doing.
+    /// The failure that `error` is: after a signal, whatever fails is the signal's doing.
     pub(crate) fn failure(&self, error: vambrace_lab::Error) -> Failure {
-        match (&error, self.signal.load(Ordering::SeqCst)) {
-            (vambrace_lab::Error::Cancelled, signal) if signal != 0 => Failure::Signal(signal),
-            _ => Failure::Lab(error),
+        match self.signal.load(Ordering::SeqCst) {
+            0 => Failure::Lab(error),
+            signal => Failure::Signal(signal),
         }
     }
 }

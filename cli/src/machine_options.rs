@@ -6,6 +6,7 @@ use vambrace_core::firmware::{self, KvmGeneration};
 use vambrace_kvm::layout::MAXIMUM_VCPUS;
 use vambrace_kvm::machine::{Config, FirmwareKind, OnReset};
 
+use crate::failure::Failure;
 use crate::host::version_of;
 use crate::test::Firmware;
 
@@ -66,6 +67,17 @@ impl Dialect {
             Self::Kvm => "kvm",
             Self::Spec => "spec",
         }
+    }
+
+    /// Refuses a dialect that nobody would speak: KVM's own firmware has only its own.
+    pub(crate) fn check(self, core_answers: bool) -> Result<(), Failure> {
+        if self == Self::Spec && !core_answers {
+            return Err(
+                Failure::new("--dialect spec is core's, and core does not answer")
+                    .with_hint("add --firmware core"),
+            );
+        }
+        Ok(())
     }
 
     /// Core's dialect on a host with this kernel release.

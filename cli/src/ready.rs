@@ -12,9 +12,10 @@ use crate::progress::{Teller, say};
 /// Makes `spec` ready to run: looks for QEMU, fetches the kernel if it is not there yet, finds or
 /// builds the arm64 program. What takes long is told on standard error.
 pub(crate) fn host(spec: HostSpec, interrupt: &Interrupt) -> Result<(Host, Program), Failure> {
+    let ours = |error| interrupt.failure(error);
     let cache = Cache::of_user()?;
-    let qemu = Qemu::locate()?;
-    if let Some(host) = Host::prepare(spec.clone(), qemu.clone(), &cache)? {
+    let qemu = Qemu::locate().map_err(ours)?;
+    if let Some(host) = Host::prepare(spec.clone(), qemu.clone(), &cache).map_err(ours)? {
         return Ok((host, program::locate(interrupt)?));
     }
     if let Kernel::Series(series) = spec.kernel {
@@ -28,7 +29,8 @@ pub(crate) fn host(spec: HostSpec, interrupt: &Interrupt) -> Result<(Host, Progr
         };
         fetch_one(&cache, series, &options, interrupt)?;
     }
-    let host = Host::prepare(spec, qemu, &cache)?
+    let host = Host::prepare(spec, qemu, &cache)
+        .map_err(ours)?
         .ok_or_else(|| Failure::new("the kernel that was just fetched is gone from the cache"))?;
     Ok((host, program::locate(interrupt)?))
 }

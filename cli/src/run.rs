@@ -75,6 +75,7 @@ pub(crate) struct Arguments {
 
 /// Runs the guest; gives its exit code.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
+    args.dialect.check(args.firmware == Firmware::Core)?;
     let image = read_image(&args.image).map_err(|failure| failure.with_image_code(UNUSABLE))?;
     let claim = Claim::parse(&image)
         .map_err(|error| Failure::image(&args.image, &error).with_image_code(UNUSABLE))?;

@@ -339,15 +339,18 @@ fn distance(a: &str, b: &str) -> usize {
 /// Debian 12's own QEMU is too old; its backports have a newer one.
 fn qemu_hint() -> String {
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let suite = if release
+    let is_bookworm = release
         .lines()
-        .any(|line| line == "VERSION_CODENAME=bookworm")
-    {
-        "-t bookworm-backports "
-    } else {
-        ""
-    };
-    format!("install it with: sudo apt-get install --no-install-recommends {suite}qemu-system-arm")
+        .any(|line| line == "VERSION_CODENAME=bookworm");
+    if is_bookworm {
+        // Its own QEMU is too old, and backports are not among its sources.
+        return "install it from Debian 12's backports: add the suite bookworm-backports to apt's \
+                sources, then sudo apt-get update && sudo apt-get install --no-install-recommends \
+                -t bookworm-backports qemu-system-arm; in the sources of vambrace, cargo xtask \
+                setup does it without touching apt's sources"
+            .to_owned();
+    }
+    "install it with: sudo apt-get install --no-install-recommends qemu-system-arm".to_owned()
 }
 
 fn lines(lines: &[String]) -> String {

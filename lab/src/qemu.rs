@@ -214,8 +214,8 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// The first version whose CPU models include those of the current servers (neoverse-v1).
-pub const OLDEST: Version = Version(8, 1, 0);
+/// The first version whose CPU models include all that the lab names (neoverse-n2, cortex-a710).
+pub const OLDEST: Version = Version(8, 2, 0);
 /// The name of the virtio-serial port that carries the channel.
 pub(crate) const PORT: &str = "org.vambrace.lab";
 const PROGRAM: &str = "qemu-system-aarch64";

@@ -19,6 +19,16 @@ pub(crate) struct Setting {
     /// As `vambrace test --host` takes it.
     pub(crate) host: &'static str,
     pub(crate) firmware: &'static [&'static str],
+    pub(crate) skips: Skips,
+}
+
+/// Whether a claim may say by its header that it cannot hold here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Skips {
+    /// The kernel is older than what some claims need.
+    Allowed,
+    /// Every claim holds on this kernel.
+    Refused,
 }
 
 /// Runs every claim on this terminal.
@@ -40,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace, setting: Setting) -> Result<Tally> {
     let expected = images.len() * setting.firmware.len();
     let mut test = command(workspace, setting);
     test.arg("--json").args(images);
-    Ok(tally(&process::separate(test)?, expected))
+    Ok(tally(&process::separate(test)?, expected, setting.skips))
 }
 
 /// `vambrace test` without images.
@@ -80,7 +90,7 @@ fn images(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     Ok(images)
 }
 
-fn tally(run: &Separate, expected: usize) -> Tally {
+fn tally(run: &Separate, expected: usize, skips: Skips) -> Tally {
     let mut tally = Tally {
         passed: 0,
         failed: 0,
@@ -115,6 +125,12 @@ fn tally(run: &Separate, expected: usize) -> Tally {
     if verdicts != expected {
         tally.fail_because(&format!(
             "{expected} verdicts were expected, and {verdicts} came"
+        ));
+    }
+    if skips == Skips::Refused && !tally.notes.is_empty() {
+        let skipped = tally.notes.join("; ");
+        tally.fail_because(&format!(
+            "every claim holds on this host, and some did not run: {skipped}"
         ));
     }
     let pairs = runs.values().filter(|runs| **runs == 2).count();
@@ -179,7 +195,7 @@ mod tests {
             .map(|line| format!("echo '{line}'\n"))
             .collect();
         shell.args(["-c", &format!("{lines}{exit}")]);
-        tally(&process::separate(shell).unwrap(), expected)
+        tally(&process::separate(shell).unwrap(), expected, Skips::Allowed)
     }
 
     const PASS: &str = r#"{"record":"test","name":"a","firmware":"kernel","verdict":"pass"}"#;
@@ -229,6 +245,10 @@ mod tests {
         let tally = judged(1, &[skip, SUMMARY]);
         assert_eq!((tally.passed, tally.failed), (0, 0));
         assert_eq!(tally.notes, ["skipped a (kernel): needs PSCI 1.1"]);
+        let mut shell = process::command("sh");
+        shell.args(["-c", &format!("echo '{skip}'\necho '{SUMMARY}'")]);
+        let refused = super::tally(&process::separate(shell).unwrap(), 1, Skips::Refused);
+        assert_eq!(refused.failed, 1);
         let silent = r#"{"record":"test","name":"a","firmware":"kernel","verdict":"skip"}"#;
         assert_eq!(judged(1, &[silent, SUMMARY]).failed, 1);
     }

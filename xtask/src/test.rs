@@ -6,7 +6,7 @@
 use anyhow::Result;
 use std::process::ExitCode;
 
-use crate::guests::{self, Setting};
+use crate::guests::{self, Setting, Skips};
 use crate::report::{Report, Verdict};
 use crate::rust_tests::{self, Scope};
 use crate::setup::{self, Purpose};
@@ -60,18 +60,22 @@ const EVERY_KERNEL: [Setting; 4] = [
     Setting {
         host: "lab:6.12",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:7.3",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.1",
         firmware: &["kernel"],
+        skips: Skips::Allowed,
     },
     Setting {
         host: "lab:5.10",
         firmware: &["kernel"],
+        skips: Skips::Allowed,
     },
 ];
 
@@ -80,33 +84,41 @@ const EVERY_CPU: [Setting; 8] = [
     Setting {
         host: "lab:6.12:cortex-a57",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.12:cortex-a72",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.12:cortex-a76",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.12:cortex-a710",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.12:neoverse-n1",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.12:neoverse-v1",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.12:neoverse-n2",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
     Setting {
         host: "lab:6.12:a64fx",
         firmware: BOTH,
+        skips: Skips::Refused,
     },
 ];

@@ -101,7 +101,7 @@ impl<H: sys::Host> Place<'_, H> {
         let captured = Captured::default();
         let devices = Devices::new(
             Box::new(captured.clone()),
-            console::DEFAULT_LIMIT,
+            self.args.console_limit.bytes(),
             Unclaimed::ZeroAndIgnored,
         );
         let report = Machine::new(config, &image.bytes)?.run(self.host, &devices)?;

@@ -53,6 +53,7 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
     option("dialect", args.dialect.name().into());
     option("memory", args.memory.to_string());
     option("timeout", args.timeout.to_string());
+    option("console-limit", args.console_limit.to_string());
     if let Some(cpus) = args.cpus {
         option("cpus", cpus.to_string());
     }

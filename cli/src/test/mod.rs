@@ -53,6 +53,10 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: u64,
 
+    /// How much console output of one machine is kept; the rest is counted and dropped
+    #[arg(long, default_value = "1M", value_name = "SIZE")]
+    console_limit: Size,
+
     /// Print one JSON record a line instead of a table
     #[arg(long)]
     json: bool,
@@ -64,6 +68,7 @@ pub(crate) struct Arguments {
 
 /// Runs the tests; 0 if all passed, 1 if some failed.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
+    args.check()?;
     let images = collect::collect(&args.images, args)?;
     let printer = Printer::new(args.json);
     let summary = match args.host.resolve()? {
@@ -82,6 +87,18 @@ impl Arguments {
     fn firmware(&self) -> impl Iterator<Item = Firmware> {
         let all = [Firmware::Kernel, Firmware::Core].into_iter();
         all.filter(|firmware| self.firmware.contains(firmware))
+    }
+
+    /// Refuses options that would change nothing.
+    fn check(&self) -> Result<(), Failure> {
+        let core = self.firmware.contains(&Firmware::Core);
+        if self.flip_answer.is_some() && !core {
+            return Err(Failure::new(
+                "--flip-answer changes core's answers, and core does not answer",
+            )
+            .with_hint("add --firmware kernel,core"));
+        }
+        self.dialect.check(core)
     }
 
     fn time_limit(&self) -> Duration {

@@ -56,16 +56,41 @@ pub(crate) fn kernels(workspace: &Workspace, purpose: Purpose) -> Result<()> {
     }
 }
 
-/// Whether this machine is an arm64 one whose KVM this user may use, so that no lab is needed.
+/// Whether this machine is an arm64 one whose KVM this user may use and core can sit on: Linux 6.4,
+/// which brought the SMCCC filter. Elsewhere the lab's host does.
 pub(crate) fn has_own_kvm() -> bool {
     let kvm = std::fs::File::options()
         .read(true)
         .write(true)
         .open("/dev/kvm");
-    cfg!(target_arch = "aarch64") && kvm.is_ok()
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    cfg!(target_arch = "aarch64") && kvm.is_ok() && has_smccc_filter(&release)
+}
+
+fn has_smccc_filter(release: &str) -> bool {
+    let mut numbers = release
+        .split(['.', '-'])
+        .map(|number| number.parse().unwrap_or(0));
+    let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= (6, 4)
 }
 
 /// One line about one prerequisite.
 fn say(what: &str, state: impl Display) {
     println!("setup   {what}: {state}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smccc_filter_came_with_linux_6_4() {
+        for release in ["6.4.0", "6.12.107+deb13-arm64", "7.0.4-cloud"] {
+            assert!(has_smccc_filter(release), "{release}");
+        }
+        for release in ["6.1.0-50-arm64", "5.15.0", "6.3.9", ""] {
+            assert!(!has_smccc_filter(release), "{release}");
+        }
+    }
 }

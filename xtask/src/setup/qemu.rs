@@ -14,7 +14,8 @@ use crate::workspace::Workspace;
 
 const PROGRAM: &str = "qemu-system-aarch64";
 const PACKAGE: &str = "qemu-system-arm";
-const OLDEST_MAJOR: u32 = 8;
+/// The first with every CPU of the lab.
+const OLDEST: (u32, u32) = (8, 2);
 /// The folder of the private lists.
 const LISTS: &str = "apt";
 
@@ -70,8 +71,9 @@ fn installation(workspace: &Workspace, lack: &str) -> Result<Vec<Command>> {
             Ok(debian::install_from(suite, &lists, PACKAGE))
         }
         Source::Unknown => bail!(
-            "{lack}\nInstall QEMU {OLDEST_MAJOR}.0 or newer with {PROGRAM} on the search path, then start again; \
-             only Debian 12 and newer are set up automatically"
+            "{lack}\nInstall QEMU {} or newer with {PROGRAM} on the search path, then start again; \
+             only Debian 12 and newer are set up automatically",
+            oldest()
         ),
     }
 }
@@ -124,21 +126,24 @@ fn probe() -> Result<State> {
     judge(&version, &process::output(cpus)?)
 }
 
+fn oldest() -> String {
+    format!("{}.{}", OLDEST.0, OLDEST.1)
+}
+
 fn judge(version: &str, cpus: &str) -> Result<State> {
     let version = version
         .split_whitespace()
         .skip_while(|word| *word != "version")
         .nth(1)
         .with_context(|| format!("{PROGRAM} --version names no version: {version}"))?;
-    let major = version
-        .split('.')
-        .next()
-        .and_then(|major| major.parse::<u32>().ok());
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    let major = numbers.next().flatten();
     let major =
         major.with_context(|| format!("{PROGRAM} has a version that is no number: {version}"))?;
-    if major < OLDEST_MAJOR {
+    if (major, numbers.next().flatten().unwrap_or(0)) < OLDEST {
         return Ok(State::Lacking(format!(
-            "{PROGRAM} is {version}, and {OLDEST_MAJOR}.0 is needed"
+            "{PROGRAM} is {version}, and {} is needed",
+            oldest()
         )));
     }
     let known: Vec<&str> = cpus.split_whitespace().collect();
@@ -199,17 +204,17 @@ mod tests {
         let state = judge("QEMU emulator version 7.2.22 (Debian 1:7.2)", ALL_CPUS).unwrap();
         assert_eq!(
             state,
-            State::Lacking("qemu-system-aarch64 is 7.2.22, and 8.0 is needed".to_owned())
+            State::Lacking("qemu-system-aarch64 is 7.2.22, and 8.2 is needed".to_owned())
         );
     }
 
     #[test]
     fn a_missing_cpu_is_named_and_no_prefix_of_another_stands_in_for_it() {
         let without_a72 = ALL_CPUS.replace("  cortex-a72\n", "  cortex-a720\n");
-        let state = judge("QEMU emulator version 8.0.0", &without_a72).unwrap();
+        let state = judge("QEMU emulator version 8.2.0", &without_a72).unwrap();
         assert_eq!(
             state,
-            State::Lacking("qemu-system-aarch64 8.0.0 lacks the CPUs cortex-a72".to_owned())
+            State::Lacking("qemu-system-aarch64 8.2.0 lacks the CPUs cortex-a72".to_owned())
         );
     }
 
