@@ -1,4 +1,4 @@
-//! The narrow seam to KVM: four traits and plain data.
+//! The narrow seam to KVM: five traits and plain data.
 //!
 //! Everything this crate asks of a kernel passes through [`Host`], [`VmOps`], [`GicOps`] and
 //! [`VcpuOps`]. No structure of KVM's leaks out, so all code above the seam compiles, and is

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use crate::driver::{lab_run, probe, see};
+use crate::driver::{cached_kernel, lab_run, probe, see};
 
 #[test]
 fn both_streams_and_the_exit_code_come_back_exactly() {
@@ -26,6 +26,20 @@ fn a_command_finds_its_variables_its_directory_and_kvm() {
         seen.stderr
     );
     assert_eq!(seen.code, Some(0));
+}
+
+#[test]
+fn a_kernel_file_of_the_users_own_runs_commands() {
+    let kernel = cached_kernel();
+    let kernel = kernel.to_str().expect("its path is text");
+    for options in [
+        ["--kernel-file".to_owned(), kernel.to_owned()],
+        ["--host".to_owned(), format!("lab:{kernel}")],
+    ] {
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let seen = see(&mut lab_run(&options, &[probe(), "tell", "A"]));
+        assert_eq!(seen.stdout, "A= in /lab kvm=true\n", "{}", seen.stderr);
+    }
 }
 
 #[test]
