@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "kernel")]
     firmware: Firmware,
 
-    /// Whose answers core gives: those of the host's KVM, or the specification's
+    /// Whose answers core gives: those of the host's KVM, or the specification's (as far as KVM
+    /// forwards the call)
     #[arg(long, value_enum, default_value = "kvm")]
     dialect: Dialect,
 

@@ -7,8 +7,8 @@
 //! test, and every interleaving of vCPUs is some order of calls on one `&mut Vm`.
 //!
 //! ```text
-//! guest registers ─▶ Args ─▶ Call (parsed once) ─▶ gate ─▶ service ─▶ Outcome ─▶ guest registers
-//!                    smccc    psci/call.rs          firmware  psci/*.rs            the backend
+//! guest registers ─▶ Args ─▶ gate ─▶ Call (parsed once) ─▶ service ─▶ Outcome ─▶ guest registers
+//!                    smccc   firmware  psci/call.rs        psci/*.rs            the backend
 //! ```
 //!
 //! # The life of a machine

@@ -100,7 +100,8 @@ fn reset<V: VcpuOps>(vcpu: &V, event: sys::SystemEvent) -> sys::Result<Reset> {
     if event.flags & sys::SystemEvent::RESET_FLAG_PSCI_RESET2 == 0 {
         return Ok(Reset::Cold);
     }
-    let reset_type = vcpu.register(RegisterId::X[1])? & 0xffff_ffff;
+    let [a, b, c, d, ..] = vcpu.register(RegisterId::X[1])?.to_le_bytes();
+    let reset_type = u32::from_le_bytes([a, b, c, d]);
     let cookie = vcpu.register(RegisterId::X[2])?;
     Ok(match reset_type {
         0 => Reset::Warm { cookie },

@@ -73,8 +73,8 @@ pub enum Error {
     },
     /// KVM offers a PSCI version that core does not have.
     #[error(
-        "this host's KVM offers PSCI version {offered:#x}, older than any that Vambrace has \
-         (0.2); use a host with Linux 4.17 or newer"
+        "this host's KVM offers PSCI version {offered:#x}, which Vambrace does not know; please \
+         report it"
     )]
     PsciVersion {
         /// KVM_REG_ARM_PSCI_VERSION.

@@ -255,8 +255,7 @@ impl<'a> Machine<'a> {
         match (event, self.config.reset) {
             (SystemEvent::Off, _) => Some(End::Off),
             (SystemEvent::Reset(Reset::Vendor { reset_type, .. }), _) => {
-                let code = reset_type & 0x7fff_ffff;
-                Some(End::Code(u32::try_from(code).unwrap_or(u32::MAX)))
+                Some(End::Code(reset_type & 0x7fff_ffff))
             }
             (SystemEvent::Reset(_), OnReset::Reboot { most }) if resets < most => None,
             (SystemEvent::Reset(_), OnReset::Reboot { .. } | OnReset::End) => Some(End::Reset),
@@ -283,7 +282,7 @@ impl<'a> Machine<'a> {
 
     /// Core's machine: the same vCPUs, RAM and promises.
     fn core(&self, promise: &Promise, boot: &ResetState) -> Result<Core, Error> {
-        let mut config = Box::new(VmConfig::new())
+        let mut config = VmConfig::new()
             .with_psci_version(promise.psci_version)
             .with_workarounds(promise.workarounds)
             .with_dialect(self.config.dialect);

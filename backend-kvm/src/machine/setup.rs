@@ -62,7 +62,7 @@ pub(crate) fn offer_of<H: Host>(host: &H) -> Result<Offer, Error> {
     let vm = host.create_vm(usual_address_bits(host.capability(Capability::VmIpaSize)?))?;
     let mut vcpu = vm.create_vcpu(0)?;
     vcpu.init(VcpuFeatures::PSCI_0_2)?;
-    let psci_version = offer(&vcpu)?.psci_version;
+    let psci_version = promise_of(&vcpu)?.psci_version;
     let core = if vm.supports_smccc_filter() {
         Forwarding::Offered
     } else {
@@ -133,7 +133,7 @@ impl<V: VmOps> Initialised<V> {
         let first = &mut self.vcpus[0];
         let promise = match promise {
             Some(promise) => promise,
-            None => offer(first)?,
+            None => promise_of(first)?,
         };
         first.set_register(
             RegisterId::PSCI_VERSION,
@@ -240,7 +240,7 @@ fn check_mpidr<V: VcpuOps>(vcpu: &V, index: u16) -> Result<(), Error> {
 }
 
 /// The newest PSCI that both the host and core have, and the host's workaround levels.
-fn offer<V: VcpuOps>(vcpu: &V) -> Result<Promise, Error> {
+fn promise_of<V: VcpuOps>(vcpu: &V) -> Result<Promise, Error> {
     let offered = vcpu.register(RegisterId::PSCI_VERSION)?;
     let psci_version = u32::try_from(offered)
         .ok()
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn a_psci_older_than_any_of_ours_is_an_error() {
+    fn a_psci_that_we_do_not_know_is_an_error() {
         for offered in [0x1, 1 << 32] {
             let host = FakeHost::new().with_register(RegisterId::PSCI_VERSION, offered);
             assert!(matches!(

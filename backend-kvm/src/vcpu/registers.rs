@@ -11,7 +11,8 @@ pub(crate) fn set_reset_state<V: VcpuOps>(vcpu: &mut V, state: &ResetState) -> s
     vcpu.set_register(RegisterId::PC, state.pc())?;
     vcpu.set_register(RegisterId::X[0], state.x0())?;
     if state.endianness() == Endianness::Big {
-        vcpu.set_register(RegisterId::SCTLR_EL1, state.sctlr_el1())?;
+        let reset = vcpu.register(RegisterId::SCTLR_EL1)?;
+        vcpu.set_register(RegisterId::SCTLR_EL1, reset | SCTLR_EL1_EE)?;
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ fn a_qemu_that_is_too_old_is_told_with_both_versions() {
     let qemu = fake_qemu("echo 'QEMU emulator version 7.2.22 (Debian)'");
     see(lab_run(&[], &["vambrace"]).env("PATH", path_with(qemu.path()))).is_own_error(&[
         "QEMU 7.2.22",
-        "8.1.0",
+        "8.2.0",
         "apt-get install",
     ]);
 }

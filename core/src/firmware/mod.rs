@@ -16,9 +16,9 @@ pub(crate) use dialect::{
 };
 
 use crate::memory::RamMap;
-use crate::psci::PsciVersion;
+use crate::psci::{self, PsciVersion};
 use crate::smccc::{
-    Caller, Conduit, ExecutionState, FunctionId, Results, ReturnCode, SmcccVersion,
+    Caller, Conduit, ExecutionState, FunctionId, Needs, Results, ReturnCode, SmcccVersion,
 };
 
 /// The firmware of one machine, frozen.
@@ -76,6 +76,16 @@ impl Firmware {
             }
         };
         open.then_some(row)
+    }
+
+    /// What the answer to an open call depends on. Where every suspension is standby, nothing.
+    pub(crate) fn needs(&self, row: &Row) -> Needs {
+        match (row.function, self.rules().suspend_state) {
+            (Function::Psci(psci::Function::CpuSuspend), SuspendState::AlwaysStandby) => {
+                Needs::NOTHING
+            }
+            _ => row.needs,
+        }
     }
 
     /// Decides whether the call reaches a service.

@@ -48,11 +48,20 @@ impl Workarounds {
     };
 
     /// The same with one level changed.
+    ///
+    /// Workaround 2 switches a mitigation on and off for the calling CPU (W1), which nothing here
+    /// does: it can be not required, and anything less is not available.
     #[must_use]
     pub const fn with(self, workaround: Workaround, level: Level) -> Self {
         match workaround {
             Workaround::One => Self { one: level, ..self },
-            Workaround::Two => Self { two: level, ..self },
+            Workaround::Two => {
+                let two = match level {
+                    Level::NotRequired => level,
+                    Level::NotAvailable | Level::Available => Level::NotAvailable,
+                };
+                Self { two, ..self }
+            }
             Workaround::Three => Self {
                 three: level,
                 ..self
@@ -102,7 +111,7 @@ mod tests {
             (Workaround::One, Level::Available, 0),
             (Workaround::One, Level::NotRequired, 1),
             (Workaround::Two, Level::NotAvailable, 0xffff_ffff_ffff_ffff),
-            (Workaround::Two, Level::Available, 0),
+            (Workaround::Two, Level::Available, 0xffff_ffff_ffff_ffff),
             (Workaround::Two, Level::NotRequired, 0xffff_ffff_ffff_fffe),
             (
                 Workaround::Three,

@@ -102,7 +102,7 @@ fn cpu_on(args: &Args, rules: &Rules) -> Result<Call, Error> {
 fn affinity_info(args: &Args, rules: &Rules) -> Result<Call, Error> {
     let target = target(args.first(), rules)?;
     let number = match rules.affinity_level {
-        AffinityLevelWidth::Word => low_word(args.second()),
+        AffinityLevelWidth::Word => low_word(args.second()).into(),
         AffinityLevelWidth::AsPassed => args.second(),
     };
     let level = AffinityLevel::new(number).ok_or(Error::NoSuchAffinityLevel(number))?;

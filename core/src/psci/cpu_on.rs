@@ -7,7 +7,7 @@ use super::{Answer, Error};
 use crate::firmware::{EntryPoint, Firmware, PendingStart};
 use crate::memory::Ipa;
 use crate::smccc::Caller;
-use crate::vcpu::{Cause, Mpidr, Power, Refusal, ResetState, Vcpus};
+use crate::vcpu::{Cause, Mpidr, Refusal, ResetState, Vcpus};
 
 pub(super) fn answer<const N: usize>(
     firmware: &Firmware,
@@ -20,12 +20,8 @@ pub(super) fn answer<const N: usize>(
     let id = vcpus.find(target).ok_or(Error::NoSuchCpu(target.value()))?;
     check_entry(firmware, entry)?;
     let start = ResetState::new(entry, context, caller.endianness);
-    let power = vcpus.power(id).unwrap_or(Power::Off);
-    match power.after(Cause::TurnOn(start)) {
-        Ok(power) => {
-            vcpus.set_power(id, power);
-            Ok(Answer::Started(id))
-        }
+    match vcpus.apply(id, Cause::TurnOn(start)) {
+        Ok(_) => Ok(Answer::Started(id)),
         Err(Refusal::AlreadyOn) => Err(Error::TargetIsOn),
         Err(Refusal::OnPending) => match firmware.rules().pending_start {
             PendingStart::Reported => Err(Error::TargetIsPending),

@@ -5,7 +5,7 @@ use super::{Answer, Error, PowerState, PowerStateType};
 use crate::firmware::Firmware;
 use crate::memory::Ipa;
 use crate::smccc::Caller;
-use crate::vcpu::{Cause, OnWake, Power, ResetState, Vcpus};
+use crate::vcpu::{Cause, OnWake, ResetState, Vcpus};
 
 pub(super) fn answer<const N: usize>(
     firmware: &Firmware,
@@ -22,10 +22,7 @@ pub(super) fn answer<const N: usize>(
             OnWake::Restart(ResetState::new(entry, context, caller.endianness))
         }
     };
-    let power = vcpus.power(caller.vcpu).unwrap_or(Power::Off);
-    vcpus.set_power(
-        caller.vcpu,
-        power.after(Cause::Suspend(on_wake)).unwrap_or(power),
-    );
+    // The caller runs, so that nothing refuses this.
+    let _ = vcpus.apply(caller.vcpu, Cause::Suspend(on_wake));
     Ok(Answer::Suspended(on_wake))
 }

@@ -3,6 +3,8 @@
 //! [`Error`] is ours and says what happened; [`ReturnCode`] is the wire value. One function maps
 //! the first onto the second.
 
+use super::PsciVersion;
+
 /// Why a call is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Error {
@@ -19,9 +21,9 @@ pub(crate) enum Error {
     /// The target was turned on and has not begun yet.
     TargetIsPending,
     /// The power state has reserved bits, or is not one of the machine's.
-    NoSuchPowerState(u64),
+    NoSuchPowerState(u32),
     /// The reset type is reserved.
-    NoSuchResetType(u64),
+    NoSuchResetType(u32),
 }
 
 /// A negative return value, as the guest reads it.
@@ -40,10 +42,13 @@ pub enum ReturnCode {
 }
 
 impl Error {
-    /// What the guest hears.
+    /// What the guest hears. INVALID_ADDRESS came with PSCI 1.0.
     #[must_use]
-    pub(crate) const fn code(self) -> ReturnCode {
+    pub(crate) fn code(self, version: PsciVersion) -> ReturnCode {
         match self {
+            Self::EntryOutsideRam(_) if version < PsciVersion::V1_0 => {
+                ReturnCode::InvalidParameters
+            }
             Self::ReservedAffinityBits(_)
             | Self::NoSuchCpu(_)
             | Self::NoSuchAffinityLevel(_)

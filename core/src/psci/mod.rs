@@ -24,7 +24,7 @@ use power_state::{PowerState, PowerStateType};
 
 use crate::firmware::Firmware;
 use crate::smccc::{Args, Caller};
-use crate::vcpu::{Cause, OnWake, Power, VcpuId, Vcpus};
+use crate::vcpu::{Cause, OnWake, VcpuId, Vcpus};
 use crate::vm::SystemEvent;
 
 /// A function of the interface, whatever the width of its id.
@@ -67,12 +67,6 @@ pub(crate) enum Answer {
     System(SystemEvent),
 }
 
-impl From<Error> for Answer {
-    fn from(error: Error) -> Self {
-        Self::Value(error.code().value())
-    }
-}
-
 /// Parses and answers a call whose gate is open.
 pub(crate) fn answer<const N: usize>(
     firmware: &Firmware,
@@ -81,10 +75,9 @@ pub(crate) fn answer<const N: usize>(
     function: Function,
     args: &Args,
 ) -> Answer {
-    match Call::parse(function, args, firmware.rules()) {
-        Ok(call) => route(firmware, vcpus, caller, call).unwrap_or_else(Answer::from),
-        Err(error) => error.into(),
-    }
+    Call::parse(function, args, firmware.rules())
+        .and_then(|call| route(firmware, vcpus, caller, call))
+        .unwrap_or_else(|error| Answer::Value(error.code(firmware.psci_version()).value()))
 }
 
 /// One line a call.
@@ -121,8 +114,8 @@ fn route<const N: usize>(
 
 /// CPU_OFF (§5.1.3). No Trusted OS lives here, so DENIED is never the answer.
 fn cpu_off<const N: usize>(vcpus: &mut Vcpus<N>, caller: &Caller) -> Answer {
-    let power = vcpus.power(caller.vcpu).unwrap_or(Power::Off);
-    vcpus.set_power(caller.vcpu, power.after(Cause::TurnOff).unwrap_or(power));
+    // The caller runs, so that nothing refuses this.
+    let _ = vcpus.apply(caller.vcpu, Cause::TurnOff);
     Answer::Off
 }
 

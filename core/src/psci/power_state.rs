@@ -30,12 +30,12 @@ impl PowerState {
     }
 }
 
-impl TryFrom<u64> for PowerState {
+impl TryFrom<u32> for PowerState {
     type Error = Error;
 
     /// Reserved bits (31:26, 23:17) are refused, and so are levels above the CPU's own (bits
     /// 25:24) and StateIDs other than 0 (bits 15:0): the machine has no such states.
-    fn try_from(value: u64) -> Result<Self, Error> {
+    fn try_from(value: u32) -> Result<Self, Error> {
         match value {
             0 => Ok(Self::STANDBY),
             POWERDOWN => Ok(Self {
@@ -46,7 +46,7 @@ impl TryFrom<u64> for PowerState {
     }
 }
 
-const POWERDOWN: u64 = 1 << 16;
+const POWERDOWN: u32 = 1 << 16;
 
 #[cfg(test)]
 mod tests {

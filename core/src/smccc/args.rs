@@ -61,7 +61,7 @@ impl Args {
         if self.function().is_smc64() {
             value
         } else {
-            low_word(value)
+            value & 0xffff_ffff
         }
     }
 }
@@ -103,8 +103,9 @@ impl Needs {
 }
 
 /// The low 32 bits of a register, for parameters that are `uint32` in either convention.
-pub(crate) const fn low_word(value: u64) -> u64 {
-    value & 0xffff_ffff
+pub(crate) const fn low_word(value: u64) -> u32 {
+    let [a, b, c, d, ..] = value.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// x1–x17: the most that any call passes (DEN0028 §2.7).

@@ -40,7 +40,7 @@ pub(crate) fn answer(firmware: &Firmware, function: Function, args: &Args) -> u6
         Function::ArchFeatures => {
             arch_features::answer(firmware, FunctionId::from_x0(args.first()))
         }
-        // Leaving and entering the guest does what these ask for.
+        // Leaving and entering the guest does what 1 and 3 ask for; 2 is never promised as a call.
         Function::Workaround => 0,
     }
 }

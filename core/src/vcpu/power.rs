@@ -133,11 +133,4 @@ mod tests {
             assert_eq!(state.after(cause), expected, "{state:?} after {cause:?}");
         }
     }
-
-    #[test]
-    fn a_second_start_does_not_replace_the_first() {
-        let pending = Power::Off.after(Cause::TurnOn(START)).unwrap();
-        assert_eq!(pending.after(Cause::TurnOn(OTHER)), Err(Refusal::OnPending));
-        assert_eq!(pending, Power::OnPending(START));
-    }
 }

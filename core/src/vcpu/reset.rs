@@ -37,7 +37,8 @@ impl ResetState {
         self.x0
     }
 
-    /// Byte order of data accesses.
+    /// Byte order of data accesses: SCTLR_EL1.EE. MMU and caches (M, C, I) are off; what else that
+    /// register holds after a reset is the CPU's matter.
     #[must_use]
     pub const fn endianness(&self) -> Endianness {
         self.endianness
@@ -48,37 +49,16 @@ impl ResetState {
     pub const fn pstate(&self) -> u64 {
         0x3c5
     }
-
-    /// SCTLR_EL1: RES1 bits, M, C and I clear; EE follows the starter.
-    #[must_use]
-    pub const fn sctlr_el1(&self) -> u64 {
-        match self.endianness {
-            Endianness::Little => SCTLR_EL1_RESET,
-            Endianness::Big => SCTLR_EL1_RESET | SCTLR_EL1_EE,
-        }
-    }
 }
-
-/// MMU (bit 0), data cache (bit 2) and instruction cache (bit 12) off.
-const SCTLR_EL1_RESET: u64 = 0x00c5_0078;
-const SCTLR_EL1_EE: u64 = 1 << 25;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn mmu_and_caches_are_off_and_interrupts_masked() {
+    fn exceptions_are_masked_at_el1() {
         let state = ResetState::new(Ipa::new(0x4020_0000), 5, Endianness::Little);
         assert_eq!(state.pstate(), 0x3c5);
-        assert_eq!(state.sctlr_el1(), 0x00c5_0078);
-        assert_eq!(state.sctlr_el1() & (1 << 0 | 1 << 2 | 1 << 12), 0);
-    }
-
-    #[test]
-    fn a_big_endian_starter_starts_big_endian() {
-        let state = ResetState::new(Ipa::new(0), 0, Endianness::Big);
-        assert_eq!(state.sctlr_el1(), 0x02c5_0078);
     }
 
     #[test]

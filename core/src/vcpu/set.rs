@@ -7,7 +7,7 @@ use core::mem;
 
 use heapless::Vec;
 
-use super::{Cause, Mpidr, Power, VcpuId};
+use super::{Cause, Mpidr, Power, Refusal, VcpuId};
 
 /// One vCPU: its identity, fixed, and its power state.
 #[derive(Debug, Clone, Copy)]
@@ -76,10 +76,12 @@ impl<const N: usize> Vcpus<N> {
         self.all.get(id.index()).map(|vcpu| vcpu.power)
     }
 
-    /// Sets the power state of `id`, if it is of this machine.
-    pub(crate) fn set_power(&mut self, id: VcpuId, power: Power) {
-        if let Some(vcpu) = self.all.get_mut(id.index()) {
-            vcpu.power = power;
+    /// Applies `cause` to `id` and gives the state it had before. Another machine's vCPU is off for
+    /// ever.
+    pub(crate) fn apply(&mut self, id: VcpuId, cause: Cause) -> Result<Power, Refusal> {
+        match self.all.get_mut(id.index()) {
+            Some(vcpu) => vcpu.apply(cause),
+            None => Ok(Power::Off),
         }
     }
 
@@ -96,7 +98,8 @@ impl<const N: usize> Vcpus<N> {
     /// Applies `cause` to every vCPU that accepts it.
     pub(crate) fn apply_to_all(&mut self, cause: Cause) {
         for vcpu in &mut self.all {
-            vcpu.power = vcpu.power.after(cause).unwrap_or(vcpu.power);
+            // A refusal leaves the state as it was.
+            let _ = vcpu.apply(cause);
         }
     }
 
@@ -104,6 +107,14 @@ impl<const N: usize> Vcpus<N> {
     fn place_of(&self, mpidr: Mpidr) -> Result<usize, usize> {
         self.by_affinity
             .binary_search_by_key(&mpidr, |&(known, _)| known)
+    }
+}
+
+impl Vcpu {
+    fn apply(&mut self, cause: Cause) -> Result<Power, Refusal> {
+        let before = self.power;
+        self.power = before.after(cause)?;
+        Ok(before)
     }
 }
 

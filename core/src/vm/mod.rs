@@ -53,7 +53,7 @@ impl<const N: usize> Vm<N> {
     /// whatever they hold.
     pub fn needs(&self, caller: &Caller, function: FunctionId) -> Needs {
         match self.firmware.admit(caller, function) {
-            Admission::Open(row) => row.needs,
+            Admission::Open(row) => self.firmware.needs(row),
             Admission::Answered(_) => Needs::NOTHING,
         }
     }
@@ -83,10 +83,7 @@ impl<const N: usize> Vm<N> {
         if let Life::Ending { event, .. } = self.life {
             return Entry::Stop(event);
         }
-        let power = self.vcpus.power(vcpu).unwrap_or(Power::Off);
-        self.vcpus
-            .set_power(vcpu, power.after(Cause::Begin).unwrap_or(power));
-        match power {
+        match self.apply(vcpu, Cause::Begin) {
             Power::Off => Entry::Park,
             Power::OnPending(state) => Entry::Start(state),
             Power::On => Entry::Continue,
@@ -99,10 +96,7 @@ impl<const N: usize> Vm<N> {
         if let Life::Ending { event, .. } = self.life {
             return Entry::Stop(event);
         }
-        let power = self.vcpus.power(vcpu).unwrap_or(Power::Off);
-        self.vcpus
-            .set_power(vcpu, power.after(Cause::Wake).unwrap_or(power));
-        match power {
+        match self.apply(vcpu, Cause::Wake) {
             Power::Suspended(OnWake::Return) => Entry::Resume(self.success()),
             Power::Suspended(OnWake::Restart(state)) => Entry::Start(state),
             Power::Off | Power::OnPending(_) | Power::On => self.begin(vcpu),
@@ -142,10 +136,15 @@ impl<const N: usize> Vm<N> {
         }
     }
 
-    /// Gives the boot vCPU its start.
+    /// Gives the boot vCPU, which is off, its start.
     fn power_up(&mut self) {
         let (vcpu, state) = self.boot;
-        self.vcpus.set_power(vcpu, Power::OnPending(state));
+        self.apply(vcpu, Cause::TurnOn(state));
+    }
+
+    /// Applies what nothing refuses; gives the state before.
+    fn apply(&mut self, vcpu: VcpuId, cause: Cause) -> Power {
+        self.vcpus.apply(vcpu, cause).unwrap_or(Power::Off)
     }
 
     /// A call counts only from a vCPU that runs: one that was turned off or stopped meanwhile has

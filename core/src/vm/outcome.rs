@@ -61,7 +61,7 @@ pub enum Reset {
     /// SYSTEM_RESET2 with a vendor-specific type (§5.1.12).
     Vendor {
         /// 0x8000_0000 to 0xffff_ffff.
-        reset_type: u64,
+        reset_type: u32,
         /// The caller's, for the vendor's use.
         cookie: u64,
     },

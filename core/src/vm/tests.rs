@@ -175,6 +175,20 @@ fn an_entry_outside_ram_is_an_invalid_address_but_kvm_does_not_look() {
 }
 
 #[test]
+fn before_psci_1_0_an_entry_outside_ram_is_invalid_parameters() {
+    let mut story = Story::<2>::with(|config| config.with_psci_version(PsciVersion::V0_2));
+    assert_eq!(story.x0(CPU_ON, &[1, 0x3fff_ffff, 0]), INVALID_PARAMETERS);
+}
+
+#[test]
+fn suspending_needs_its_arguments_only_where_they_are_looked_at() {
+    let story = Story::<1>::new(SPECIFICATION);
+    let caller = Caller::new(story.ids[0], Conduit::Hvc(0));
+    let needs = story.vm.needs(&caller, FunctionId::new(0xc400_0001));
+    assert_eq!((needs.arguments(), needs.endianness()), (3, true));
+}
+
+#[test]
 fn one_of_racing_callers_wins() {
     let mut story = Story::<4>::new(KVM);
     story.turn_on(1);
@@ -486,6 +500,7 @@ fn a_call_needs_only_the_registers_it_uses() {
     for (caller, id, arguments, endianness) in [
         (caller, 0x8400_0000, 0, false),
         (caller, 0xc400_0003, 3, true),
+        (caller, 0xc400_0001, 0, false),
         (caller, 0xc400_0004, 2, false),
         (caller, 0x8400_000a, 1, false),
         (caller, 0x8400_0005, 0, false),

@@ -233,3 +233,12 @@ fn under_the_kernel_vcpus_wait_inside_the_run_for_kvm_to_start_them() {
     assert_eq!(before_first_run(&host, 1), [Operation::ClearKick]);
     assert_eq!(runs(&host.log_of(1)), 1);
 }
+
+#[test]
+fn core_tells_the_psci_version_that_was_promised() {
+    let host = FakeHost::new().with_register(RegisterId::PSCI_VERSION, 0x1_0000);
+    host.script(0, call(PSCI_VERSION, []));
+    host.script(0, call(SYSTEM_OFF, []));
+    assert!(matches!(end(&host, core(1)), End::Off));
+    assert_eq!(after_run(&host, 0, 0), results(0x1_0000));
+}

@@ -105,7 +105,7 @@ fn call(vm: &mut Vm<VCPUS>, vcpu: VcpuId, inputs: &Inputs) -> u64 {
 
 fn from_entry(entry: Entry) -> u64 {
     match entry {
-        Entry::Start(state) => state.pc() ^ state.x0() ^ state.pstate() ^ state.sctlr_el1(),
+        Entry::Start(state) => state.pc() ^ state.x0() ^ state.pstate(),
         Entry::Resume(results) => results.x0(),
         entry @ (Entry::Continue | Entry::Wait | Entry::Park | Entry::Stop(_)) => {
             u64::from(black_box(entry) == Entry::Park)
