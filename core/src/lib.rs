@@ -79,4 +79,5 @@ pub mod smccc;
 pub mod vcpu;
 pub mod vm;
 
-pub use vm::{ConfigError, Entry, Outcome, SystemEvent, Vm, VmConfig};
+pub use psci::SystemEvent;
+pub use vm::{ConfigError, Entry, Outcome, Vm, VmConfig};

@@ -7,8 +7,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use vambrace_core::SystemEvent;
+use vambrace_core::psci::Reset;
 use vambrace_core::vcpu::ResetState;
-use vambrace_core::vm::Reset;
 
 use super::{Answered, Firmware, Ready};
 use crate::sys::{self, Exit, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};

@@ -112,7 +112,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::thread;
 
-    use vambrace_core::vm::Reset;
+    use vambrace_core::psci::Reset;
 
     use super::*;
 

@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 
 use vambrace_core::firmware::Dialect;
 use vambrace_core::memory::RamRange;
+use vambrace_core::psci::Reset;
 use vambrace_core::smccc::Endianness;
 use vambrace_core::vcpu::ResetState;
-use vambrace_core::vm::Reset;
 use vambrace_core::{SystemEvent, VmConfig};
 
 use self::setup::{Built, Promise};

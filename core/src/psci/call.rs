@@ -3,12 +3,11 @@
 //! What must be zero is refused here and nowhere else; a handler never sees a malformed argument.
 //! SMC32 and SMC64 forms give the same call.
 
-use super::{Error, Function, PowerState};
+use super::{Error, Function, PowerState, Reset};
 use crate::firmware::{AffinityLevelWidth, ReservedAffinity, Rules, SuspendState};
 use crate::memory::Ipa;
 use crate::smccc::{Args, FunctionId, low_word};
 use crate::vcpu::{AffinityLevel, Mpidr};
-use crate::vm::Reset;
 
 /// One call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,9 +11,11 @@ mod cpu_suspend;
 mod error;
 mod features;
 mod power_state;
+mod system;
 mod version;
 
 pub use error::ReturnCode;
+pub use system::{Reset, SystemEvent};
 pub use version::PsciVersion;
 
 pub(crate) use error::SUCCESS;
@@ -25,7 +27,6 @@ use power_state::{PowerState, PowerStateType};
 use crate::firmware::Firmware;
 use crate::smccc::{Args, Caller};
 use crate::vcpu::{Cause, OnWake, VcpuId, Vcpus};
-use crate::vm::SystemEvent;
 
 /// A function of the interface, whatever the width of its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

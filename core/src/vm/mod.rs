@@ -8,12 +8,12 @@ mod config;
 mod outcome;
 
 pub use config::{ConfigError, VmConfig};
-pub use outcome::{Entry, Outcome, Reset, Stopped, SystemEvent};
+pub use outcome::{Entry, Outcome, Stopped};
 
 use heapless::Vec;
 
 use crate::firmware::{Admission, Firmware, Function};
-use crate::psci::{self, Answer};
+use crate::psci::{self, Answer, SystemEvent};
 use crate::smccc::{self, Args, Caller, FunctionId, Needs, Results};
 use crate::vcpu::{Cause, OnWake, Power, ResetState, VcpuId, Vcpus};
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::firmware::{Dialect, KvmGeneration, Level, Workaround, Workarounds};
 use crate::memory::{Ipa, RamRange};
-use crate::psci::PsciVersion;
+use crate::psci::{PsciVersion, Reset};
 use crate::smccc::{Conduit, Endianness, ExecutionState};
 use crate::vcpu::Mpidr;
 
