@@ -231,10 +231,13 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::sync::mpsc;
     use std::thread;
+    use std::time::Duration;
 
     use vmm_sys_util::tempfile::TempFile;
 
     use super::*;
+
+    const BETWEEN_KICKS: Duration = Duration::from_millis(1);
 
     /// A file in place of a vCPU: its second byte is the flag.
     fn vcpu() -> (File, Kicked) {
@@ -301,10 +304,10 @@ mod tests {
             error.kind()
         });
         is_attached.recv().unwrap();
-        // The flag is not looked at by a read, so kick until one finds the thread inside it.
-        while was_interrupted.try_recv().is_err() {
+        // The flag is not looked at by a read, so kick until one finds the thread inside it. With
+        // time between: real-time signals queue, and a storm would keep the thread in the handler.
+        while was_interrupted.recv_timeout(BETWEEN_KICKS).is_err() {
             kicker.kick();
-            thread::yield_now();
         }
         assert_eq!(thread.join().unwrap(), ErrorKind::Interrupted);
     }
