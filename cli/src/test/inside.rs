@@ -1,7 +1,9 @@
 //! Runs tests on this machine's KVM, be it the user's or a lab host's.
 
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::console;
@@ -61,13 +63,21 @@ struct Place<'a, H> {
     psci: PsciVersion,
 }
 
-impl<H: sys::Host> Place<'_, H> {
-    /// One test under every firmware asked for, and what comes of holding them together.
+impl<H: sys::Host + Sync> Place<'_, H> {
+    /// One test under every firmware asked for, at the same time, and what comes of holding them
+    /// together.
     fn run_under_all(&self, image: &TestImage) -> Result<Vec<Record>, Failure> {
-        let firmware = self.args.firmware();
-        let runs: Vec<Test> = firmware
-            .map(|firmware| self.run(image, firmware))
-            .collect::<Result<_, _>>()?;
+        let runs: Vec<Test> = thread::scope(|scope| {
+            let threads: Vec<_> = self
+                .args
+                .firmware()
+                .map(|firmware| scope.spawn(move || self.run(image, firmware)))
+                .collect();
+            let joined = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            joined.collect::<Result<_, _>>()
+        })?;
         let comparison = compare(&runs).map(Record::Comparison);
         Ok(runs
             .into_iter()
