@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! guest registers ─▶ Args ─▶ gate ─▶ Call (parsed once) ─▶ service ─▶ Outcome ─▶ guest registers
-//!                    smccc   firmware  psci/call.rs        psci/*.rs            the backend
+//!                    smccc  firmware  psci, trng, …/call.rs                      the backend
 //! ```
 //!
 //! # The life of a machine
@@ -19,18 +19,21 @@
 //! 3. Each vCPU asks [`Vm::begin`] before it enters the guest for the first time and after every
 //!    kick, and does what the [`Entry`] says. Starting is pulled, not pushed: `CPU_ON` only names
 //!    whom to wake.
-//! 4. On a firmware call the backend asks [`Vm::needs`] which registers to fetch, passes them to
-//!    [`Vm::call`] and carries out the [`Outcome`].
+//! 4. On a firmware call the backend gives [`Vm::call`] the function id and the registers that it
+//!    has at hand. If the answer needs more, [`Outcome::Fetch`] says what, and nothing has
+//!    happened; else the backend carries out the [`Outcome`].
 //! 5. After a [`SystemEvent`] every vCPU is kicked, hears [`Entry::Stop`] and reports
 //!    [`Vm::stopped`]; when the last one has, [`Vm::reset`] makes the machine ready to boot again.
 //!
 //! # A backend in one screen
 //!
+//! `examples/embed.rs` is a whole one in fifty lines, without any hypervisor below it.
+//!
 //! ```
-//! use vambrace_core::smccc::{Args, Caller, Conduit, FunctionId};
 //! use vambrace_core::memory::Ipa;
+//! use vambrace_core::smccc::{Args, Caller, Conduit};
 //! use vambrace_core::vcpu::Mpidr;
-//! use vambrace_core::{Entry, Outcome, VmConfig};
+//! use vambrace_core::{Entry, Lent, Outcome, VmConfig};
 //!
 //! let mut config = VmConfig::<2>::new();
 //! let boot = config.add_vcpu(Mpidr::from_affinity(0, 0, 0, 0))?;
@@ -41,13 +44,16 @@
 //! assert!(matches!(vm.begin(second), Entry::Park));
 //!
 //! // The guest executes HVC #0 with x0 = CPU_ON, x1 = 1, x2 = entry, x3 = context.
-//! let caller = Caller::new(boot, Conduit::Hvc(0));
+//! let caller = Caller::little_endian_aarch64(boot, Conduit::Hvc(0));
 //! let x0 = 0xc400_0003;
 //! let registers = [1, 0x4030_0000, 42];
-//! let needs = vm.needs(&caller, FunctionId::from_x0(x0));
-//! assert_eq!(needs.arguments(), 3);
+//! let Outcome::Fetch(needs) = vm.call(&caller, &Args::new(x0, &[]), Lent::NOTHING) else {
+//!     panic!("no CPU is named yet");
+//! };
+//! assert_eq!(needs.arguments(), 1);
 //!
-//! let Outcome::ResumeAndWake(results, woken) = vm.call(&caller, &Args::new(x0, &registers))
+//! let Outcome::ResumeAndWake(results, woken) =
+//!     vm.call(&caller, &Args::new(x0, &registers), Lent::NOTHING)
 //! else {
 //!     panic!("the second CPU was off");
 //! };
@@ -75,9 +81,13 @@
 pub mod firmware;
 pub mod memory;
 pub mod psci;
+pub mod pvtime;
 pub mod smccc;
+pub mod time;
+pub mod trng;
 pub mod vcpu;
+pub mod vendor_hyp;
 pub mod vm;
 
 pub use psci::SystemEvent;
-pub use vm::{ConfigError, Entry, Outcome, Vm, VmConfig};
+pub use vm::{ConfigError, Entry, Lent, Outcome, Vm, VmConfig};

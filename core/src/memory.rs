@@ -35,7 +35,7 @@ impl fmt::Display for Ipa {
     }
 }
 
-/// A range of RAM, not empty, that ends within the address space.
+/// A range of guest-physical addresses, not empty, that ends within the address space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RamRange {
     first: Ipa,
@@ -58,6 +58,18 @@ impl RamRange {
         }
     }
 
+    /// Its first byte.
+    #[must_use]
+    pub const fn first(&self) -> Ipa {
+        self.first
+    }
+
+    /// Its last byte.
+    #[must_use]
+    pub const fn last(&self) -> Ipa {
+        self.last
+    }
+
     /// Does `address` lie in the range?
     #[must_use]
     pub fn contains(&self, address: Ipa) -> bool {
@@ -71,16 +83,45 @@ pub(crate) struct RamMap(Vec<RamRange, MAX_RAM_RANGES>);
 
 impl RamMap {
     /// No range given.
-    pub(crate) const EMPTY: Self = Self(Vec::new());
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
 
     /// Adds a range; gives it back if there is no room.
     pub(crate) fn add(&mut self, range: RamRange) -> Result<(), RamRange> {
         self.0.push(range)
     }
 
+    /// Is no range given?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Does `address` lie in RAM? With no range given, every address counts.
     pub(crate) fn allows(&self, address: Ipa) -> bool {
         self.0.is_empty() || self.0.iter().any(|range| range.contains(address))
+    }
+
+    /// Does every byte of `asked` lie in RAM? With no range given, every byte does.
+    pub(crate) fn allows_all(&self, asked: RamRange) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
+        let mut first = asked.first;
+        // Ranges may adjoin: each step takes one of them off the front of what is asked.
+        for _ in 0..MAX_RAM_RANGES {
+            let Some(range) = self.0.iter().find(|range| range.contains(first)) else {
+                return false;
+            };
+            if range.last >= asked.last {
+                return true;
+            }
+            match range.last.0.checked_add(1) {
+                Some(next) => first = Ipa(next),
+                None => return true,
+            }
+        }
+        false
     }
 }
 
@@ -108,7 +149,23 @@ mod tests {
     }
 
     #[test]
+    fn a_range_is_ram_if_adjoining_ranges_hold_all_of_it() {
+        let mut map = RamMap::new();
+        for (start, size) in [(0x5000, 0x1000), (0x4000, 0x1000), (0x8000, 0x1000)] {
+            map.add(RamRange::new(Ipa::new(start), size).unwrap())
+                .unwrap();
+        }
+        let all = |start, size| map.allows_all(RamRange::new(Ipa::new(start), size).unwrap());
+        assert!(all(0x4000, 0x2000));
+        assert!(all(0x4fff, 2));
+        assert!(!all(0x4000, 0x2001));
+        assert!(!all(0x3fff, 2));
+        assert!(!all(0x4000, 0x5000));
+        assert!(RamMap::new().allows_all(RamRange::new(Ipa::new(0), u64::MAX).unwrap()));
+    }
+
+    #[test]
     fn without_a_map_every_address_counts_as_ram() {
-        assert!(RamMap::EMPTY.allows(Ipa::new(0xdead_0000)));
+        assert!(RamMap::new().allows(Ipa::new(0xdead_0000)));
     }
 }

@@ -1,31 +1,47 @@
-//! What the firmware of one machine is: versions, levels, dialect, and the gate to its functions.
+//! What the firmware of one machine is, and the gate to its functions.
 //!
-//! All of it is fixed when the machine is made. Services read it and know nothing of each other.
+//! Versions, levels, services, a dialect. All of it is fixed when the machine is made. Services read it and know nothing of each other.
 
 mod dialect;
 mod gate;
+mod pseudo_register;
+mod services;
 mod workaround;
 
 pub use dialect::{Dialect, KvmGeneration};
 pub use gate::{FUNCTIONS, Function, Gate, Row};
+pub use pseudo_register::{PseudoRegister, RegisterError};
+pub use services::{Bitmap, Services};
 pub use workaround::{Level, Workaround, Workarounds};
 
 pub(crate) use dialect::{
-    AffinityLevelWidth, EntryPoint, Immediate, PendingStart, ReservedAffinity, Rules,
-    SelfDiscovery, Smc, SuspendState, UnusedResults, WorkaroundCall,
+    Aarch32Smc64, ArgumentWidth, EntryPoint, Immediate, PendingStart, Psci01, PvTimeDiscovery,
+    ReservedAffinity, Rules, SelfDiscovery, Smc, SuspendState, TrngIdentity, UnusedResults,
+    Vocabulary, WorkaroundCall, ZeroBits,
 };
+pub(crate) use pseudo_register::Stage;
+pub(crate) use services::Negotiated;
 
-use crate::memory::RamMap;
-use crate::psci::{self, PsciVersion};
+use crate::memory::{Ipa, RamMap};
+use crate::psci::{self, PsciOptions, PsciVersion, TrustedOs};
 use crate::smccc::{
-    Caller, Conduit, ExecutionState, FunctionId, Needs, Results, ReturnCode, SmcccVersion,
+    self, Caller, Conduit, ExecutionState, FunctionId, Results, ReturnCode, SmcccVersion, SocId,
 };
+use crate::vendor_hyp::Implementations;
 
 /// The firmware of one machine, frozen.
 #[derive(Debug, Clone)]
 pub(crate) struct Firmware {
-    pub(crate) psci_version: PsciVersion,
+    pub(crate) smccc_version: SmcccVersion,
+    pub(crate) soc_id: Option<SocId>,
     pub(crate) workarounds: Workarounds,
+    pub(crate) psci_version: PsciVersion,
+    pub(crate) psci_options: PsciOptions,
+    pub(crate) trusted_os: Option<TrustedOs>,
+    pub(crate) protected: bool,
+    pub(crate) services: Negotiated,
+    pub(crate) pv_time: Option<Ipa>,
+    pub(crate) implementations: Implementations,
     pub(crate) dialect: Dialect,
     pub(crate) ram: RamMap,
 }
@@ -34,14 +50,42 @@ pub(crate) struct Firmware {
 pub(crate) enum Admission {
     /// The function exists and is open to this caller.
     Open(&'static Row),
-    /// Answered already.
-    Answered(Results),
+    /// There is no such function for this caller: NOT_SUPPORTED.
+    Unknown,
+    /// The instruction does not reach the firmware: NOT_SUPPORTED, in x0 alone.
+    NotServed,
+    /// KVM's exception vector mitigates, whatever is promised: x0 and x1 are zeroed.
+    Mitigated,
 }
 
 impl Firmware {
+    /// PSCI 1.1 and SMCCC 1.1 in the specification's dialect, and nothing that is optional but the
+    /// resets and ends that come with a PSCI version.
+    pub(crate) const fn least() -> Self {
+        Self {
+            smccc_version: SmcccVersion::V1_1,
+            soc_id: None,
+            workarounds: Workarounds::NONE,
+            psci_version: PsciVersion::V1_1,
+            psci_options: PsciOptions::SYSTEM_RESET2.union(PsciOptions::SYSTEM_OFF2),
+            trusted_os: None,
+            protected: false,
+            services: Negotiated::offering(Services::empty()),
+            pv_time: None,
+            implementations: Implementations::new(),
+            dialect: Dialect::Specification,
+            ram: RamMap::new(),
+        }
+    }
+
     /// The calling convention's version.
-    pub(crate) fn smccc_version(&self) -> SmcccVersion {
-        SmcccVersion::V1_1
+    pub(crate) const fn smccc_version(&self) -> SmcccVersion {
+        self.smccc_version
+    }
+
+    /// Which SoC the machine has, if it says so.
+    pub(crate) const fn soc_id(&self) -> Option<&SocId> {
+        self.soc_id.as_ref()
     }
 
     /// The PSCI version that the guest is told.
@@ -49,9 +93,38 @@ impl Firmware {
         self.psci_version
     }
 
+    /// The optional parts of PSCI; the first came with 1.0.
+    pub(crate) fn psci_options(&self) -> PsciOptions {
+        if self.psci_version < PsciVersion::V1_0 {
+            PsciOptions::empty()
+        } else {
+            self.psci_options
+        }
+    }
+
+    /// The Trusted OS, if there is one that runs on one CPU.
+    pub(crate) const fn trusted_os(&self) -> Option<TrustedOs> {
+        self.trusted_os
+    }
+
     /// The levels of the architecture workarounds.
     pub(crate) const fn workarounds(&self) -> &Workarounds {
         &self.workarounds
+    }
+
+    /// The services outside PSCI.
+    pub(crate) const fn services(&self) -> Negotiated {
+        self.services
+    }
+
+    /// Where the first vCPU's stolen time structure is.
+    pub(crate) const fn pv_time(&self) -> Option<Ipa> {
+        self.pv_time
+    }
+
+    /// The CPU implementations that the machine may land on.
+    pub(crate) const fn implementations(&self) -> &Implementations {
+        &self.implementations
     }
 
     /// The rules of the machine's dialect.
@@ -64,44 +137,97 @@ impl Firmware {
         &self.ram
     }
 
-    /// The function with this id, if its gate is open in this machine. Answers the call itself,
-    /// PSCI_FEATURES and SMCCC_ARCH_FEATURES alike: what is served and what is advertised agree.
-    pub(crate) fn row(&self, id: FunctionId) -> Option<&'static Row> {
-        let row = gate::find(id)?;
-        let open = match row.gate {
-            Gate::Always => true,
-            Gate::Psci(since) => self.psci_version >= since,
-            Gate::Workaround(workaround) => {
-                self.workarounds.level(workaround) != Level::NotAvailable
-            }
-        };
-        open.then_some(row)
+    /// The function with this id, if it is there for this caller. Answers the call itself and every
+    /// question about it alike: what is served and what is advertised agree.
+    pub(crate) fn row(&self, caller: &Caller, id: FunctionId) -> Option<&'static Row> {
+        gate::find(id).filter(|row| self.opens(row) && self.serves(caller, row))
     }
 
-    /// What the answer to an open call depends on. Where every suspension is standby, nothing.
-    pub(crate) fn needs(&self, row: &Row) -> Needs {
-        match (row.function, self.rules().suspend_state) {
-            (Function::Psci(psci::Function::CpuSuspend), SuspendState::AlwaysStandby) => {
-                Needs::NOTHING
+    fn opens(&self, row: &Row) -> bool {
+        let smccc = self.smccc_version;
+        match row.gate {
+            Gate::Smccc(since) => smccc >= since,
+            Gate::SocId => smccc >= SmcccVersion::V1_2 && self.soc_id.is_some(),
+            Gate::SocName => {
+                smccc >= SmcccVersion::V1_6 && self.soc_id.as_ref().is_some_and(SocId::has_name)
             }
-            _ => row.needs,
+            Gate::Workaround(workaround) => {
+                let told = self.workarounds.promise(workaround).arch_features();
+                told != ReturnCode::NotSupported.value()
+            }
+            Gate::Psci(since) => self.psci_version >= since,
+            Gate::PsciOption(since, option) => {
+                self.psci_version >= since && self.psci_options.contains(option)
+            }
+            Gate::TrustedOs => self.psci_version >= PsciVersion::V0_2 && self.trusted_os.is_some(),
+            Gate::Psci01 => self.psci_version == PsciVersion::V0_1 && self.has_psci_0_1(row),
+            Gate::Service(service) => self.services.active().contains(service),
+        }
+    }
+
+    fn has_psci_0_1(&self, row: &Row) -> bool {
+        match (row.function, self.rules().psci_0_1) {
+            (Function::Psci(psci::Function::CpuOff | psci::Function::CpuOn), _) => true,
+            (Function::Psci(psci::Function::Migrate), _) => self.trusted_os.is_some(),
+            (_, rule) => rule == Psci01::Whole,
         }
     }
 
     /// Decides whether the call reaches a service.
     pub(crate) fn admit(&self, caller: &Caller, id: FunctionId) -> Admission {
-        if let Some(results) = self.refuse_conduit(caller.conduit) {
-            return Admission::Answered(results);
+        if !self.serves_conduit(caller.conduit) {
+            return Admission::NotServed;
         }
-        if id.is_smc64() && caller.execution_state == ExecutionState::Aarch32 {
-            return Admission::Answered(self.results(ReturnCode::NotSupported.value()));
+        // The hint belongs to the call, not to the function.
+        let id = if self.smccc_version >= SmcccVersion::V1_3 {
+            id.without_sve_hint()
+        } else {
+            id
+        };
+        let Some(row) = gate::find(id) else {
+            return Admission::Unknown;
+        };
+        match (self.rules().workaround_call, caller.conduit) {
+            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Hvc(_)) if row.gate.is_old_workaround() => {
+                Admission::Mitigated
+            }
+            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Smc(_)) if row.gate.is_old_workaround() => {
+                Admission::Unknown
+            }
+            _ if self.opens(row) && self.serves(caller, row) => Admission::Open(row),
+            _ => Admission::Unknown,
         }
-        if let Some(results) = self.answer_workaround(caller.conduit, id) {
-            return Admission::Answered(results);
+    }
+
+    /// The results of a call that no service sees.
+    pub(crate) const fn refusal(&self, admission: &Admission) -> Results {
+        let not_supported = ReturnCode::NotSupported.value();
+        match admission {
+            Admission::Open(_) | Admission::Unknown => self.results(not_supported),
+            Admission::NotServed => Results::in_x0(not_supported),
+            Admission::Mitigated => Results::in_x0_and_x1(0, 0),
         }
-        match self.row(id) {
-            Some(row) => Admission::Open(row),
-            None => Admission::Answered(self.results(ReturnCode::NotSupported.value())),
+    }
+
+    /// The answer to a call that depends on nothing but what the machine is: guests and their
+    /// kernels ask for versions over and over.
+    pub(crate) fn constant(&self, row: &Row) -> Option<u64> {
+        match row.function {
+            Function::Architecture(smccc::Function::Version) => Some(self.smccc_version.value()),
+            Function::Psci(psci::Function::Version) => Some(self.psci_version.value()),
+            _ => None,
+        }
+        .map(u64::from)
+    }
+
+    /// Is the function there for a caller in this state? AArch32 has no registers for SMC64.
+    fn serves(&self, caller: &Caller, row: &Row) -> bool {
+        match (caller.execution_state, self.rules().aarch32_smc64) {
+            (ExecutionState::Aarch64, _) => true,
+            (ExecutionState::Aarch32, Aarch32Smc64::Unknown) => !row.id.is_smc64(),
+            (ExecutionState::Aarch32, Aarch32Smc64::UnknownToPsci) => {
+                !row.id.is_smc64() || !matches!(row.function, Function::Psci(_))
+            }
         }
     }
 
@@ -113,29 +239,24 @@ impl Firmware {
         }
     }
 
-    /// KVM answers the workarounds in its exception vector, before it knows what is promised.
-    fn answer_workaround(&self, conduit: Conduit, id: FunctionId) -> Option<Results> {
-        let is_workaround = matches!(gate::find(id)?.gate, Gate::Workaround(_));
-        match (self.rules().workaround_call, conduit) {
-            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Hvc(_)) if is_workaround => {
-                Some(Results::in_x0_and_x1(0, 0))
-            }
-            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Smc(_)) if is_workaround => {
-                Some(self.results(ReturnCode::NotSupported.value()))
-            }
-            (WorkaroundCall::ByHvcAtAnyLevel | WorkaroundCall::ByEitherConduit, _) => None,
-        }
-    }
-
-    /// What a conduit that the dialect does not serve gets: x0 alone, the rest untouched.
-    fn refuse_conduit(&self, conduit: Conduit) -> Option<Results> {
+    /// Does a call by this instruction reach the firmware?
+    fn serves_conduit(&self, conduit: Conduit) -> bool {
         let rules = self.rules();
-        let served = match (conduit, rules.immediate, rules.smc) {
+        match (conduit, rules.immediate, rules.smc) {
             (Conduit::Hvc(0), _, _) | (Conduit::Hvc(_), Immediate::IgnoredByHvc, _) => true,
             (Conduit::Smc(0), _, Smc::Served) => true,
             (Conduit::Hvc(_), Immediate::MustBeZero, _) | (Conduit::Smc(_), _, _) => false,
-        };
-        (!served).then(|| Results::in_x0(ReturnCode::NotSupported.value()))
+        }
+    }
+}
+
+impl Gate {
+    /// One of the workarounds that KVM's exception vector knows.
+    const fn is_old_workaround(self) -> bool {
+        matches!(
+            self,
+            Self::Workaround(Workaround::One | Workaround::Two | Workaround::Three)
+        )
     }
 }
 
@@ -146,28 +267,68 @@ mod tests {
     fn firmware(dialect: Dialect, psci_version: PsciVersion) -> Firmware {
         Firmware {
             psci_version,
-            workarounds: Workarounds::NONE,
             dialect,
-            ram: RamMap::EMPTY,
+            ..Firmware::least()
         }
+    }
+
+    fn has(firmware: &Firmware, id: FunctionId) -> bool {
+        gate::find(id).is_some_and(|row| firmware.opens(row))
     }
 
     #[test]
     fn a_function_younger_than_the_machines_psci_is_not_there() {
-        let id = FunctionId::new(0x8400_0012);
-        let kvm = Dialect::Kvm(KvmGeneration::V6_12);
-        assert!(firmware(kvm, PsciVersion::V1_0).row(id).is_none());
-        assert!(firmware(kvm, PsciVersion::V1_1).row(id).is_some());
-        let features = FunctionId::new(0x8400_000a);
-        assert!(firmware(kvm, PsciVersion::V0_2).row(features).is_none());
+        let kvm = Dialect::Kvm(KvmGeneration::V7_3);
+        for (id, before, since) in [
+            (0x8400_0000, PsciVersion::V0_1, PsciVersion::V0_2),
+            (0x8400_000a, PsciVersion::V0_2, PsciVersion::V1_0),
+            (0x8400_0012, PsciVersion::V1_0, PsciVersion::V1_1),
+            (0x8400_0015, PsciVersion::V1_2, PsciVersion::V1_3),
+        ] {
+            let id = FunctionId::new(id);
+            assert!(!has(&firmware(kvm, before), id), "{id}");
+            assert!(has(&firmware(kvm, since), id), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_private_ids_are_there_in_0_1_alone() {
+        for (dialect, suspend) in [
+            (Dialect::Specification, true),
+            (Dialect::Kvm(KvmGeneration::V6_12), false),
+        ] {
+            let old = firmware(dialect, PsciVersion::V0_1);
+            assert!(has(&old, FunctionId::new(0x95c1_ba60)));
+            let there = has(&old, FunctionId::new(0x95c1_ba5e));
+            assert_eq!(there, suspend);
+            let new = firmware(dialect, PsciVersion::V0_2);
+            assert!(!has(&new, FunctionId::new(0x95c1_ba60)));
+        }
     }
 
     #[test]
     fn a_workaround_without_level_is_not_there() {
         let mut machine = firmware(Dialect::Specification, PsciVersion::V1_1);
         let id = FunctionId::new(0x8000_8000);
-        assert!(machine.row(id).is_none());
+        assert!(!has(&machine, id));
         machine.workarounds = Workarounds::NONE.with(Workaround::One, Level::Available);
-        assert!(machine.row(id).is_some());
+        assert!(has(&machine, id));
+    }
+
+    #[test]
+    fn a_soc_is_told_from_1_2_on_and_by_name_from_1_6() {
+        let soc = SocId::new(1, 2).unwrap().with_name("a SoC").unwrap();
+        let of = |smccc_version| Firmware {
+            smccc_version,
+            soc_id: Some(soc.clone()),
+            ..Firmware::least()
+        };
+        let words = FunctionId::new(0x8000_0002);
+        let name = FunctionId::new(0xc000_0002);
+        assert!(!has(&of(SmcccVersion::V1_1), words));
+        assert!(has(&of(SmcccVersion::V1_2), words));
+        assert!(!has(&of(SmcccVersion::V1_5), name));
+        assert!(has(&of(SmcccVersion::V1_6), name));
+        assert!(!has(&Firmware::least(), words));
     }
 }

@@ -1,4 +1,4 @@
-//! Levels of the architecture workarounds (DEN0028 §7.5–§7.7; KVM's firmware registers).
+//! Levels of the architecture workarounds (DEN0028 §7.5–§7.7, §7.9; KVM's firmware registers).
 
 use crate::smccc::ReturnCode;
 
@@ -11,6 +11,9 @@ pub enum Workaround {
     Two,
     /// SMCCC_ARCH_WORKAROUND_3: Spectre-BHB.
     Three,
+    /// SMCCC_ARCH_WORKAROUND_4: CVE-2024-7881. Being there says that firmware mitigates; it is
+    /// never called.
+    Four,
 }
 
 /// What the machine promises of one workaround, from least to most protected.
@@ -24,12 +27,13 @@ pub enum Level {
     NotRequired,
 }
 
-/// The levels of all three.
+/// The levels of all four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workarounds {
     one: Level,
     two: Level,
     three: Level,
+    four: Level,
 }
 
 /// A level together with the workaround whose answers it chooses from.
@@ -45,6 +49,7 @@ impl Workarounds {
         one: Level::NotAvailable,
         two: Level::NotAvailable,
         three: Level::NotAvailable,
+        four: Level::NotAvailable,
     };
 
     /// The same with one level changed.
@@ -66,6 +71,10 @@ impl Workarounds {
                 three: level,
                 ..self
             },
+            Workaround::Four => Self {
+                four: level,
+                ..self
+            },
         }
     }
 
@@ -76,6 +85,7 @@ impl Workarounds {
             Workaround::One => self.one,
             Workaround::Two => self.two,
             Workaround::Three => self.three,
+            Workaround::Four => self.four,
         }
     }
 
@@ -89,10 +99,12 @@ impl Workarounds {
 
 impl Promise {
     /// What SMCCC_ARCH_FEATURES says of it: 0 call it, 1 no need on any CPU; workaround 2 has a
-    /// code of its own for "no need".
+    /// code of its own for "no need". Workaround 4 is there where the CPU needs it mitigated.
     pub(crate) const fn arch_features(self) -> u64 {
         match (self.level, self.workaround) {
-            (Level::NotAvailable, _) => ReturnCode::NotSupported.value(),
+            (Level::NotAvailable, _) | (Level::NotRequired, Workaround::Four) => {
+                ReturnCode::NotSupported.value()
+            }
             (Level::Available, _) => 0,
             (Level::NotRequired, Workaround::One | Workaround::Three) => 1,
             (Level::NotRequired, Workaround::Two) => ReturnCode::NotRequired.value(),
@@ -120,6 +132,9 @@ mod tests {
             ),
             (Workaround::Three, Level::Available, 0),
             (Workaround::Three, Level::NotRequired, 1),
+            (Workaround::Four, Level::NotAvailable, 0xffff_ffff_ffff_ffff),
+            (Workaround::Four, Level::Available, 0),
+            (Workaround::Four, Level::NotRequired, 0xffff_ffff_ffff_ffff),
         ] {
             let levels = Workarounds::NONE.with(workaround, level);
             assert_eq!(

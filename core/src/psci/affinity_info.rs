@@ -1,23 +1,33 @@
 //! AFFINITY_INFO (DEN0022 §5.1.5, §5.7).
 
-use super::{Answer, Error};
+use super::{Answer, Context, Error};
 use crate::firmware::{Firmware, PendingStart};
-use crate::vcpu::{AffinityLevel, Mpidr, Power, Vcpus};
+use crate::vcpu::{AffinityLevel, Mpidr, Power};
 
 /// An affinity instance is on if any CPU in it is, else pending if any is, else off. A suspended
 /// CPU is on: only CPU_OFF turns one off.
 pub(super) fn answer<const N: usize>(
-    firmware: &Firmware,
-    vcpus: &Vcpus<N>,
+    context: &Context<'_, N>,
     target: Mpidr,
     level: AffinityLevel,
 ) -> Result<Answer, Error> {
-    let mut instance = vcpus
-        .iter()
-        .filter(|(mpidr, _)| mpidr.shares(target, level))
-        .map(|(_, power)| state_of(firmware, power));
-    let first = instance.next().ok_or(Error::NoSuchCpu(target.value()))?;
-    Ok(Answer::Value(instance.fold(first, State::max).value()))
+    let found = match level {
+        // One CPU is found; only an instance of several is searched for.
+        AffinityLevel::Level0 => context
+            .vcpus
+            .find(target)
+            .and_then(|vcpu| context.vcpus.power(vcpu))
+            .map(|power| state_of(context.firmware, power)),
+        AffinityLevel::Level1 | AffinityLevel::Level2 | AffinityLevel::Level3 => context
+            .vcpus
+            .iter()
+            .filter(|(mpidr, _)| mpidr.shares(target, level))
+            .map(|(_, power)| state_of(context.firmware, power))
+            .max(),
+    };
+    found
+        .map(|state| Answer::Value(state.value()))
+        .ok_or(Error::NoSuchCpu(target.value()))
 }
 
 fn state_of(firmware: &Firmware, power: Power) -> State {

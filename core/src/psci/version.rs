@@ -7,20 +7,29 @@ use core::fmt;
 pub struct PsciVersion(u32);
 
 impl PsciVersion {
+    /// 0.1, whose function ids a device tree names.
+    pub const V0_1: Self = Self(0x0_0001);
     /// 0.2, the first with standard function ids.
     pub const V0_2: Self = Self(0x0_0002);
     /// 1.0, the first with PSCI_FEATURES.
     pub const V1_0: Self = Self(0x1_0000);
     /// 1.1, the first with SYSTEM_RESET2.
     pub const V1_1: Self = Self(0x1_0001);
+    /// 1.2, which adds no function.
+    pub const V1_2: Self = Self(0x1_0002);
+    /// 1.3, the first with SYSTEM_OFF2.
+    pub const V1_3: Self = Self(0x1_0003);
 
     /// The version with this wire value, if it is one of the above.
     #[must_use]
     pub const fn from_value(value: u32) -> Option<Self> {
         match value {
+            0x0_0001 => Some(Self::V0_1),
             0x0_0002 => Some(Self::V0_2),
             0x1_0000 => Some(Self::V1_0),
             0x1_0001 => Some(Self::V1_1),
+            0x1_0002 => Some(Self::V1_2),
+            0x1_0003 => Some(Self::V1_3),
             _ => None,
         }
     }
@@ -52,7 +61,7 @@ mod tests {
 
     #[test]
     fn unknown_versions_are_none() {
-        for value in [0, 1, 3, 0x1_0002, 0x2_0000] {
+        for value in [0, 3, 0x1_0004, 0x2_0000] {
             assert_eq!(PsciVersion::from_value(value), None);
         }
         assert_eq!(PsciVersion::from_value(0x1_0001), Some(PsciVersion::V1_1));

@@ -1,35 +1,23 @@
 //! Arguments: the registers of a call, as its function id says to read them (DEN0028 §2.6, §2.7).
 //!
-//! This file and `results.rs` are the only ones that know register positions. A backend fetches
-//! registers lazily, because each costs: it asks what a function [`Needs`] before it reads more
-//! than the identifier.
+//! This file and `results.rs` are the only ones that know register positions. A register that was
+//! not fetched is not there: what needs it asks for it (`Needs`), and nothing happens until it is.
 
 use super::FunctionId;
 
-/// The identifier and arguments of one call.
+/// The identifier of one call, and as many of its arguments as were fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Args {
+pub struct Args<'a> {
     x0: u64,
-    rest: [u64; MAX_ARGUMENTS],
+    from_x1: &'a [u64],
 }
 
-/// Which registers a call needs beyond the identifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Needs {
-    arguments: u8,
-    endianness: bool,
-}
-
-impl Args {
-    /// A call with `x0` and the registers from x1 on; what was not fetched reads as zero, and
-    /// registers beyond x17 are not arguments.
+impl<'a> Args<'a> {
+    /// A call with `x0` and the registers from x1 on, as many as were fetched; x17 is the last
+    /// that can be an argument.
     #[must_use]
-    pub fn new(x0: u64, from_x1: &[u64]) -> Self {
-        let mut rest = [0; MAX_ARGUMENTS];
-        for (slot, value) in rest.iter_mut().zip(from_x1) {
-            *slot = *value;
-        }
-        Self { x0, rest }
+    pub const fn new(x0: u64, from_x1: &'a [u64]) -> Self {
+        Self { x0, from_x1 }
     }
 
     /// The function identifier (W0).
@@ -38,67 +26,47 @@ impl Args {
         FunctionId::from_x0(self.x0)
     }
 
+    /// How many registers from x1 on were fetched.
+    #[must_use]
+    pub const fn fetched(&self) -> usize {
+        self.from_x1.len()
+    }
+
     /// The first argument (x1), at the width of the call.
     #[must_use]
-    pub const fn first(&self) -> u64 {
-        self.at_call_width(self.rest[0])
+    pub fn first(&self) -> u64 {
+        self.at_call_width(self.register(0))
     }
 
     /// The second argument (x2), at the width of the call.
     #[must_use]
-    pub const fn second(&self) -> u64 {
-        self.at_call_width(self.rest[1])
+    pub fn second(&self) -> u64 {
+        self.at_call_width(self.register(1))
     }
 
     /// The third argument (x3), at the width of the call.
     #[must_use]
-    pub const fn third(&self) -> u64 {
-        self.at_call_width(self.rest[2])
+    pub fn third(&self) -> u64 {
+        self.at_call_width(self.register(2))
     }
 
-    /// SMC32 calls pass W registers: the upper halves are not part of the arguments.
+    /// All of x1, whatever the width of the call.
+    pub(crate) fn first_register(&self) -> u64 {
+        self.register(0)
+    }
+
+    fn register(&self, index: usize) -> u64 {
+        self.from_x1.get(index).copied().unwrap_or(0)
+    }
+
+    /// SMC32 calls pass W registers: the upper halves are not part of the arguments. The private
+    /// ids of PSCI 0.1 come from a time before the two conventions and pass registers as they are.
     const fn at_call_width(&self, value: u64) -> u64 {
-        if self.function().is_smc64() {
+        if self.function().is_smc64() || self.function().is_psci_0_1() {
             value
         } else {
             value & 0xffff_ffff
         }
-    }
-}
-
-impl Needs {
-    /// Nothing but the identifier.
-    pub(crate) const NOTHING: Self = Self {
-        arguments: 0,
-        endianness: false,
-    };
-
-    /// The first `arguments` registers from x1 on.
-    pub(crate) const fn arguments_only(arguments: u8) -> Self {
-        Self {
-            arguments,
-            endianness: false,
-        }
-    }
-
-    /// The first `arguments` registers from x1 on, and the caller's byte order.
-    pub(crate) const fn arguments_and_endianness(arguments: u8) -> Self {
-        Self {
-            arguments,
-            endianness: true,
-        }
-    }
-
-    /// How many registers from x1 on [`Args::new`] needs, at most 17.
-    #[must_use]
-    pub fn arguments(self) -> usize {
-        self.arguments.into()
-    }
-
-    /// Does the answer depend on [`Caller::endianness`](super::Caller::endianness)?
-    #[must_use]
-    pub const fn endianness(self) -> bool {
-        self.endianness
     }
 }
 
@@ -108,47 +76,38 @@ pub(crate) const fn low_word(value: u64) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// x1–x17: the most that any call passes (DEN0028 §2.7).
-const MAX_ARGUMENTS: usize = 17;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const REGISTERS: [u64; 3] = [0x1_0000_0001, 0xffff_ffff_8000_0000, 0x5_0000_0007];
+
     #[test]
     fn smc32_arguments_are_w_registers() {
-        let args = Args::new(
-            0x8400_0003,
-            &[0x1_0000_0001, 0xffff_ffff_8000_0000, 0x5_0000_0007],
-        );
+        let args = Args::new(0x8400_0003, &REGISTERS);
         assert_eq!(
             (args.first(), args.second(), args.third()),
             (1, 0x8000_0000, 7)
         );
+        assert_eq!(args.first_register(), 0x1_0000_0001);
     }
 
     #[test]
     fn smc64_arguments_are_x_registers() {
-        let args = Args::new(
-            0xc400_0003,
-            &[0x1_0000_0001, 0xffff_ffff_8000_0000, 0x5_0000_0007],
-        );
+        let args = Args::new(0xc400_0003, &REGISTERS);
         assert_eq!(args.first(), 0x1_0000_0001);
         assert_eq!(args.second(), 0xffff_ffff_8000_0000);
         assert_eq!(args.third(), 0x5_0000_0007);
     }
 
     #[test]
-    fn registers_not_fetched_read_as_zero() {
-        let args = Args::new(0xc400_0003, &[9]);
-        assert_eq!((args.first(), args.second(), args.third()), (9, 0, 0));
+    fn the_private_ids_of_psci_0_1_pass_whole_registers() {
+        let args = Args::new(0x95c1_ba60, &REGISTERS);
+        assert_eq!(args.first(), 0x1_0000_0001);
     }
 
     #[test]
-    fn registers_beyond_x17_are_ignored() {
-        assert_eq!(
-            Args::new(0xc400_0003, &[1; 30]),
-            Args::new(0xc400_0003, &[1; 17])
-        );
+    fn a_register_that_was_not_fetched_is_known_to_be_missing() {
+        assert_eq!(Args::new(0xc400_0003, &[9]).fetched(), 1);
     }
 }

@@ -11,27 +11,28 @@ pub struct Caller {
     pub conduit: Conduit,
     /// AArch64 or AArch32, at the time of the call.
     pub execution_state: ExecutionState,
-    /// The byte order of the caller's data accesses. Only calls that start a CPU look at it
-    /// ([`Needs::endianness`](super::Needs::endianness)); elsewhere any value does.
-    pub endianness: Endianness,
+    /// The byte order of the caller's data accesses, if it is known yet. Only calls that start a
+    /// CPU look at it, and ask for it ([`Needs::endianness`](super::Needs::endianness)).
+    pub endianness: Option<Endianness>,
 }
 
 impl Caller {
-    /// A little-endian AArch64 caller, which nearly all are.
+    /// A caller known to be in AArch64 and little-endian, as nearly all are. A backend that does not
+    /// know the byte order yet says `None`, and is asked when it matters.
     #[must_use]
-    pub const fn new(vcpu: VcpuId, conduit: Conduit) -> Self {
+    pub const fn little_endian_aarch64(vcpu: VcpuId, conduit: Conduit) -> Self {
         Self {
             vcpu,
             conduit,
             execution_state: ExecutionState::Aarch64,
-            endianness: Endianness::Little,
+            endianness: Some(Endianness::Little),
         }
     }
 }
 
 /// The instruction that made the call, with its 16-bit immediate.
 ///
-/// The convention fixes the immediate as zero (DEN0028 §2.9); what another value gets is the
+/// The convention fixes the immediate as zero (DEN0028 §2.10); what another value gets is the
 /// dialect's matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conduit {
@@ -41,7 +42,7 @@ pub enum Conduit {
     Smc(u16),
 }
 
-/// The execution state of the caller. AArch32 callers cannot use SMC64 functions.
+/// The execution state of a CPU. AArch32 callers cannot use SMC64 functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecutionState {
     /// 64-bit registers.
@@ -50,7 +51,7 @@ pub enum ExecutionState {
     Aarch32,
 }
 
-/// Byte order of data accesses. A started CPU begins with its starter's (DEN0022 §6.4).
+/// Byte order of data accesses. A started CPU begins with its starter's (DEN0022 §6.4.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endianness {
     /// SCTLR_EL1.EE = 0.

@@ -7,6 +7,8 @@ pub enum ReturnCode {
     NotSupported,
     /// NOT_REQUIRED, −2: the workaround asked about is not needed here.
     NotRequired,
+    /// INVALID_PARAMETER, −3: an argument has a value that the function does not know.
+    InvalidParameter,
 }
 
 impl ReturnCode {
@@ -16,9 +18,13 @@ impl ReturnCode {
         match self {
             Self::NotSupported => (-1_i64).cast_unsigned(),
             Self::NotRequired => (-2_i64).cast_unsigned(),
+            Self::InvalidParameter => (-3_i64).cast_unsigned(),
         }
     }
 }
+
+/// SUCCESS, 0.
+pub(crate) const SUCCESS: u64 = 0;
 
 #[cfg(test)]
 mod tests {
@@ -28,5 +34,6 @@ mod tests {
     fn codes_are_sign_extended_to_the_whole_register() {
         assert_eq!(ReturnCode::NotSupported.value(), 0xffff_ffff_ffff_ffff);
         assert_eq!(ReturnCode::NotRequired.value(), 0xffff_ffff_ffff_fffe);
+        assert_eq!(ReturnCode::InvalidParameter.value(), 0xffff_ffff_ffff_fffd);
     }
 }

@@ -1,4 +1,4 @@
-//! SMC Calling Convention: how a guest calls firmware (DEN0028, issue F).
+//! SMC Calling Convention: how a guest calls firmware (DEN0028, issue G).
 //!
 //! A call is a function identifier in W0, arguments in the registers after it and results in the
 //! same registers. `args.rs` and `results.rs` are the only files that know register positions.
@@ -9,15 +9,20 @@ mod args;
 mod caller;
 mod error;
 mod function_id;
+mod needs;
 mod results;
+mod soc_id;
 mod version;
 
+pub use args::Args;
 pub(crate) use args::low_word;
-pub use args::{Args, Needs};
 pub use caller::{Caller, Conduit, Endianness, ExecutionState};
 pub use error::ReturnCode;
+pub(crate) use error::SUCCESS;
 pub use function_id::{CallType, FunctionId, Owner};
+pub use needs::Needs;
 pub use results::Results;
+pub use soc_id::SocId;
 pub use version::SmcccVersion;
 
 use crate::firmware::Firmware;
@@ -29,18 +34,31 @@ pub enum Function {
     Version,
     /// SMCCC_ARCH_FEATURES (§7.3): is this architecture function there, and what of it.
     ArchFeatures,
-    /// SMCCC_ARCH_WORKAROUND_1, 2 or 3 (§7.5–§7.7): mitigate now.
+    /// SMCCC_ARCH_SOC_ID (§7.4): which SoC this is.
+    SocId,
+    /// SMCCC_ARCH_WORKAROUND_1, 2, 3 or 4 (§7.5–§7.7, §7.9): mitigate now.
     Workaround,
 }
 
-/// Answers a call whose gate is open. None of these has an effect beyond its result.
-pub(crate) fn answer(firmware: &Firmware, function: Function, args: &Args) -> u64 {
+/// Answers a call whose gate is open. None of these has an effect beyond its results.
+pub(crate) fn answer(
+    firmware: &Firmware,
+    caller: &Caller,
+    function: Function,
+    args: &Args<'_>,
+) -> Results {
     match function {
-        Function::Version => firmware.smccc_version().value().into(),
+        Function::Version => firmware.results(firmware.smccc_version().value().into()),
         Function::ArchFeatures => {
-            arch_features::answer(firmware, FunctionId::from_x0(args.first()))
+            let asked = FunctionId::from_x0(args.first());
+            firmware.results(arch_features::answer(firmware, caller, asked))
         }
-        // Leaving and entering the guest does what 1 and 3 ask for; 2 is never promised as a call.
-        Function::Workaround => 0,
+        Function::SocId => match firmware.soc_id() {
+            Some(soc) => soc_id::answer(firmware, soc, args),
+            None => firmware.results(ReturnCode::NotSupported.value()),
+        },
+        // Leaving and entering the guest does what 1 and 3 ask for, 4 asks for nothing; 2 is never
+        // promised as a call.
+        Function::Workaround => firmware.results(SUCCESS),
     }
 }

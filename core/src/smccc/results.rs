@@ -5,50 +5,64 @@
 
 /// The values of x0 to x*n* after a call, from x0 on without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Results {
-    values: [u64; MAX_RESULTS],
-    count: usize,
+pub struct Results(Values);
+
+/// Nearly all calls have four results or fewer; the others do not make them dearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    /// The first so many of x0 to x3.
+    Few(u8, [u64; 4]),
+    /// x0 to x17.
+    All([u64; 18]),
 }
 
 impl Results {
     /// x0 alone.
     pub(crate) const fn in_x0(x0: u64) -> Self {
-        Self::padded(x0, 1)
+        Self(Values::Few(1, [x0, 0, 0, 0]))
     }
 
     /// x0, and x1–x3 zeroed.
     pub(crate) const fn in_x0_with_zeroes(x0: u64) -> Self {
-        Self::padded(x0, 4)
+        Self::in_x0_to_x3([x0, 0, 0, 0])
     }
 
     /// x0 and x1.
     pub(crate) const fn in_x0_and_x1(x0: u64, x1: u64) -> Self {
-        let mut results = Self::padded(x0, 2);
-        results.values[1] = x1;
-        results
+        Self(Values::Few(2, [x0, x1, 0, 0]))
     }
 
-    const fn padded(x0: u64, count: usize) -> Self {
-        let mut values = [0; MAX_RESULTS];
-        values[0] = x0;
-        Self { values, count }
+    /// x0 to x3.
+    pub(crate) const fn in_x0_to_x3(values: [u64; 4]) -> Self {
+        Self(Values::Few(4, values))
+    }
+
+    /// x0, and x1–x17 holding `rest`.
+    pub(crate) fn in_x0_to_x17(x0: u64, rest: [u64; 17]) -> Self {
+        let mut values = [x0; 18];
+        for (slot, value) in values.iter_mut().skip(1).zip(rest) {
+            *slot = value;
+        }
+        Self(Values::All(values))
     }
 
     /// The first result: of most calls, the status.
     #[must_use]
     pub const fn x0(&self) -> u64 {
-        self.values[0]
+        match &self.0 {
+            Values::Few(_, [x0, ..]) | Values::All([x0, ..]) => *x0,
+        }
     }
 
     /// The registers to write: the value at index *n* goes to x*n*.
     #[must_use]
     pub fn registers(&self) -> &[u64] {
-        self.values.get(..self.count).unwrap_or(&self.values)
+        match &self.0 {
+            Values::Few(count, values) => values.get(..usize::from(*count)).unwrap_or(values),
+            Values::All(values) => values,
+        }
     }
 }
-
-/// x0–x3. The calls that return more (x0–x17) are not served yet.
-const MAX_RESULTS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -65,5 +79,12 @@ mod tests {
             Results::in_x0_with_zeroes(u64::MAX).registers(),
             [u64::MAX, 0, 0, 0]
         );
+    }
+
+    #[test]
+    fn the_longest_results_write_x0_to_x17() {
+        let results = Results::in_x0_to_x17(5, [7; 17]);
+        assert_eq!(results.x0(), 5);
+        assert_eq!(results.registers()[1..], [7; 17]);
     }
 }

@@ -4,6 +4,7 @@ mod mpidr;
 mod power;
 mod reset;
 mod set;
+mod sleep;
 
 use core::fmt;
 
@@ -12,6 +13,7 @@ pub use reset::ResetState;
 
 pub(crate) use power::{Cause, Power, Refusal};
 pub(crate) use set::{AddError, Vcpus};
+pub(crate) use sleep::Stays;
 
 pub use power::OnWake;
 

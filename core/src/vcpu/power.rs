@@ -12,6 +12,7 @@
 //! stays, and the vCPU hears so when it asks.
 
 use super::ResetState;
+use crate::psci::PowerStateType;
 
 /// The power state of one vCPU; each variant owns what only makes sense in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,16 @@ pub enum OnWake {
     Return,
     /// Powerdown: the CPU begins again at this state.
     Restart(ResetState),
+}
+
+impl OnWake {
+    /// The kind of power state that ends so.
+    pub(crate) const fn kind(self) -> PowerStateType {
+        match self {
+            Self::Return => PowerStateType::Standby,
+            Self::Restart(_) => PowerStateType::Powerdown,
+        }
+    }
 }
 
 /// What may change a power state.
@@ -91,10 +102,15 @@ impl Power {
 mod tests {
     use super::*;
     use crate::memory::Ipa;
-    use crate::smccc::Endianness;
+    use crate::smccc::{Endianness, ExecutionState};
 
-    const START: ResetState = ResetState::new(Ipa::new(0x1000), 1, Endianness::Little);
-    const OTHER: ResetState = ResetState::new(Ipa::new(0x2000), 2, Endianness::Little);
+    const START: ResetState = begins_at(0x1000);
+    const OTHER: ResetState = begins_at(0x2000);
+
+    const fn begins_at(entry: u64) -> ResetState {
+        let entry = Ipa::new(entry);
+        ResetState::new(entry, 1, ExecutionState::Aarch64, Endianness::Little)
+    }
 
     /// The table of the module's documentation, cell by cell.
     #[test]

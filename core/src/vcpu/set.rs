@@ -7,13 +7,17 @@ use core::mem;
 
 use heapless::Vec;
 
-use super::{Cause, Mpidr, Power, Refusal, VcpuId};
+use super::sleep::{Sleep, Stays};
+use super::{Cause, Mpidr, OnWake, Power, Refusal, VcpuId};
+use crate::psci::PowerStateType;
+use crate::time::Time;
 
-/// One vCPU: its identity, fixed, and its power state.
+/// One vCPU: its identity, fixed, its power state, and what is counted of its sleep.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vcpu {
     mpidr: Mpidr,
     power: Power,
+    sleep: Sleep,
 }
 
 /// Up to `N` vCPUs with distinct affinities.
@@ -50,6 +54,7 @@ impl<const N: usize> Vcpus<N> {
             .push(Vcpu {
                 mpidr,
                 power: Power::Off,
+                sleep: Sleep::NONE,
             })
             .map_err(|_| AddError::Full)?;
         // Each entry behind the place moves on by one, and the last one goes to the end.
@@ -76,6 +81,56 @@ impl<const N: usize> Vcpus<N> {
         self.all.get(id.index()).map(|vcpu| vcpu.power)
     }
 
+    /// Does `id` execute the guest?
+    pub(crate) fn is_on(&self, id: VcpuId) -> bool {
+        self.all
+            .get(id.index())
+            .is_some_and(|vcpu| matches!(vcpu.power, Power::On))
+    }
+
+    /// The affinity of `id`; `None` if it is another machine's.
+    pub(crate) fn mpidr(&self, id: VcpuId) -> Option<Mpidr> {
+        self.all.get(id.index()).map(|vcpu| vcpu.mpidr)
+    }
+
+    /// The power states of all but `id`.
+    pub(crate) fn others(&self, id: VcpuId) -> impl Iterator<Item = Power> {
+        self.all
+            .iter()
+            .enumerate()
+            .filter(move |(index, _)| *index != id.index())
+            .map(|(_, vcpu)| vcpu.power)
+    }
+
+    /// How often and how long `id` has been in a power state.
+    pub(crate) fn stays(&self, id: VcpuId, kind: PowerStateType) -> Stays {
+        self.all
+            .get(id.index())
+            .map_or(Stays::NONE, |vcpu| vcpu.sleep.stays(kind))
+    }
+
+    /// Suspends `id`, which runs; counted if the time is known.
+    pub(crate) fn suspend(&mut self, id: VcpuId, on_wake: OnWake, time: Option<Time>) {
+        if let Some(vcpu) = self.all.get_mut(id.index()) {
+            // It runs, so that nothing refuses this.
+            let _ = vcpu.apply(Cause::Suspend(on_wake));
+            if let Some(time) = time {
+                vcpu.sleep.begin(on_wake.kind(), time);
+            }
+        }
+    }
+
+    /// Wakes `id` and gives the state it had before.
+    pub(crate) fn wake(&mut self, id: VcpuId, time: Time) -> Power {
+        match self.all.get_mut(id.index()) {
+            Some(vcpu) => {
+                vcpu.sleep.end(time);
+                vcpu.apply(Cause::Wake).unwrap_or(Power::Off)
+            }
+            None => Power::Off,
+        }
+    }
+
     /// Applies `cause` to `id` and gives the state it had before. Another machine's vCPU is off for
     /// ever.
     pub(crate) fn apply(&mut self, id: VcpuId, cause: Cause) -> Result<Power, Refusal> {
@@ -95,11 +150,12 @@ impl<const N: usize> Vcpus<N> {
         self.all.len()
     }
 
-    /// Applies `cause` to every vCPU that accepts it.
-    pub(crate) fn apply_to_all(&mut self, cause: Cause) {
+    /// Every vCPU is off, and nothing is counted yet.
+    pub(crate) fn reset(&mut self) {
         for vcpu in &mut self.all {
-            // A refusal leaves the state as it was.
-            let _ = vcpu.apply(cause);
+            // A reset is never refused.
+            let _ = vcpu.apply(Cause::Reset);
+            vcpu.sleep = Sleep::NONE;
         }
     }
 

@@ -5,23 +5,30 @@
 //! one lock.
 
 mod config;
+mod lent;
 mod outcome;
 
 pub use config::{ConfigError, VmConfig};
+pub use lent::{Clocks, Entropy, Lent};
 pub use outcome::{Entry, Outcome, Stopped};
+
+use core::fmt;
 
 use heapless::Vec;
 
-use crate::firmware::{Admission, Firmware, Function};
+use crate::firmware::{Admission, Firmware, Function, RegisterError, Row, Stage};
 use crate::psci::{self, Answer, SystemEvent};
-use crate::smccc::{self, Args, Caller, FunctionId, Needs, Results};
+use crate::smccc::{self, Args, Caller, Needs, Results, SUCCESS};
+use crate::time::Time;
 use crate::vcpu::{Cause, OnWake, Power, ResetState, VcpuId, Vcpus};
+use crate::{pvtime, trng, vendor_hyp};
 
 /// A machine of up to `N` vCPUs, its configuration frozen.
 #[derive(Debug, Clone)]
 pub struct Vm<const N: usize> {
     firmware: Firmware,
     vcpus: Vcpus<N>,
+    psci: psci::State,
     boot: (VcpuId, ResetState),
     life: Life<N>,
 }
@@ -40,6 +47,7 @@ impl<const N: usize> Vm<N> {
     /// A machine ready to boot: its boot vCPU has a start to ask for, the others are off.
     fn new(firmware: Firmware, vcpus: Vcpus<N>, boot: (VcpuId, ResetState)) -> Self {
         let mut vm = Self {
+            psci: psci::State::new(&firmware),
             firmware,
             vcpus,
             boot,
@@ -49,32 +57,69 @@ impl<const N: usize> Vm<N> {
         vm
     }
 
-    /// Which registers a call of `function` needs beyond the function id. Nothing, if it is refused
-    /// whatever they hold.
-    pub fn needs(&self, caller: &Caller, function: FunctionId) -> Needs {
-        match self.firmware.admit(caller, function) {
-            Admission::Open(row) => self.firmware.needs(row),
-            Admission::Answered(_) => Needs::NOTHING,
-        }
-    }
-
     /// The guest executed a firmware call.
-    pub fn call(&mut self, caller: &Caller, args: &Args) -> Outcome {
+    ///
+    /// A backend that has few registers at hand may pass none, and is told what the call needs;
+    /// one that has them all passes them all. What `lent` carries is taken back empty: entropy
+    /// that the guest did not get is wiped. A vCPU that is not on, because it has not begun, is
+    /// off or the machine ends, hears [`Outcome::Park`].
+    pub fn call(&mut self, caller: &Caller, args: &Args<'_>, lent: Lent<'_>) -> Outcome {
         if !self.executes(caller.vcpu) {
             return Outcome::Park;
         }
         let row = match self.firmware.admit(caller, args.function()) {
             Admission::Open(row) => row,
-            Admission::Answered(results) => return Outcome::Resume(results),
+            refused => return Outcome::Resume(self.firmware.refusal(&refused)),
         };
-        match row.function {
-            Function::Architecture(function) => {
-                self.resume(smccc::answer(&self.firmware, function, args))
+        match self.firmware.constant(row) {
+            Some(x0) => self.resume(x0),
+            None => self.serve(caller, row, args, lent),
+        }
+    }
+
+    /// Answers an open call that is more than a constant. Apart, so that a constant does not pay
+    /// for the registers that this saves.
+    #[inline(never)]
+    fn serve(&mut self, caller: &Caller, row: &Row, args: &Args<'_>, lent: Lent<'_>) -> Outcome {
+        let needs = self.needs(caller, row, args);
+        if !needs.are_met(caller, args, &lent) {
+            lent.entropy.give_back();
+            return Outcome::Fetch(needs);
+        }
+        let firmware = &self.firmware;
+        Outcome::Resume(match row.function {
+            Function::Architecture(function) => smccc::answer(firmware, caller, function, args),
+            Function::Trng(function) => {
+                trng::answer(firmware, caller, function, args, lent.entropy)
+            }
+            Function::PvTime(function) => pvtime::answer(firmware, caller, function, args),
+            Function::VendorHyp(function) => {
+                vendor_hyp::answer(firmware, function, args, lent.clocks)
             }
             Function::Psci(function) => {
-                let answer = psci::answer(&self.firmware, &mut self.vcpus, caller, function, args);
-                self.carry_out(answer)
+                let answer = self.psci(caller, lent.time).answer(function, args);
+                return self.carry_out(answer);
             }
+        })
+    }
+
+    /// What an open call needs now.
+    fn needs(&mut self, caller: &Caller, row: &Row, args: &Args<'_>) -> Needs {
+        match row.function {
+            Function::Psci(function) => self.psci(caller, None).needs(row, function, args),
+            Function::Trng(function) => trng::needs(&self.firmware, function, args, row.needs),
+            Function::VendorHyp(function) => vendor_hyp::needs(function, args, row.needs),
+            Function::Architecture(_) | Function::PvTime(_) => row.needs,
+        }
+    }
+
+    fn psci<'a>(&'a mut self, caller: &'a Caller, time: Option<Time>) -> psci::Context<'a, N> {
+        psci::Context {
+            firmware: &self.firmware,
+            vcpus: &mut self.vcpus,
+            state: &mut self.psci,
+            caller,
+            time,
         }
     }
 
@@ -91,12 +136,12 @@ impl<const N: usize> Vm<N> {
         }
     }
 
-    /// A wake-up event reached `vcpu` in its suspension.
-    pub fn woke(&mut self, vcpu: VcpuId) -> Entry {
+    /// A wake-up event reached `vcpu` in its suspension, `now`.
+    pub fn woke(&mut self, vcpu: VcpuId, now: Time) -> Entry {
         if let Life::Ending { event, .. } = self.life {
             return Entry::Stop(event);
         }
-        match self.apply(vcpu, Cause::Wake) {
+        match self.vcpus.wake(vcpu, now) {
             Power::Suspended(OnWake::Return) => Entry::Resume(self.success()),
             Power::Suspended(OnWake::Restart(state)) => Entry::Start(state),
             Power::Off | Power::OnPending(_) | Power::On => self.begin(vcpu),
@@ -119,7 +164,8 @@ impl<const N: usize> Vm<N> {
     }
 
     /// Makes a stopped machine ready to boot again; every call and vCPU of its former life is
-    /// forgotten, its configuration stays. The backend resets memory and devices.
+    /// forgotten, its configuration stays. The backend resets memory and devices, and overwrites
+    /// RAM if [`protects_memory`](Self::protects_memory).
     ///
     /// # Errors
     ///
@@ -128,12 +174,40 @@ impl<const N: usize> Vm<N> {
         match &self.life {
             Life::Ending { stopped, .. } if stopped.iter().all(|&mark| mark) => {
                 self.life = Life::Running;
-                self.vcpus.apply_to_all(Cause::Reset);
+                self.vcpus.reset();
+                self.psci = self.psci.after_reset(&self.firmware);
                 self.power_up();
                 Ok(())
             }
             Life::Running | Life::Ending { .. } => Err(StillRunning),
         }
+    }
+
+    /// Has the guest asked that no later boot can read its memory (MEM_PROTECT)? It stays asked
+    /// over resets.
+    #[must_use]
+    pub const fn protects_memory(&self) -> bool {
+        self.psci.protects_memory()
+    }
+
+    /// The value of a firmware pseudo-register, by KVM's id.
+    ///
+    /// # Errors
+    ///
+    /// KVM's of this dialect.
+    pub fn register(&self, id: u64) -> Result<u64, RegisterError> {
+        self.firmware.register(id)
+    }
+
+    /// Writes a firmware pseudo-register of the machine, which counts as running from its first
+    /// moment: bitmaps can be written with the value that they have, the PSCI version with any
+    /// that the dialect knows, but for 0.1, which a machine has from the start or never.
+    ///
+    /// # Errors
+    ///
+    /// KVM's of this dialect.
+    pub fn set_register(&mut self, id: u64, value: u64) -> Result<(), RegisterError> {
+        self.firmware.set_register(id, value, Stage::Running)
     }
 
     /// Gives the boot vCPU, which is off, its start.
@@ -150,7 +224,7 @@ impl<const N: usize> Vm<N> {
     /// A call counts only from a vCPU that runs: one that was turned off or stopped meanwhile has
     /// left its last call behind.
     fn executes(&self, vcpu: VcpuId) -> bool {
-        matches!(self.life, Life::Running) && self.vcpus.power(vcpu) == Some(Power::On)
+        matches!(self.life, Life::Running) && self.vcpus.is_on(vcpu)
     }
 
     fn carry_out(&mut self, answer: Answer) -> Outcome {
@@ -159,6 +233,8 @@ impl<const N: usize> Vm<N> {
             Answer::Started(vcpu) => Outcome::ResumeAndWake(self.success(), vcpu),
             Answer::Off => Outcome::Park,
             Answer::Suspended(on_wake) => Outcome::Wait(on_wake),
+            Answer::SystemSuspended(on_wake) => Outcome::SystemSuspend(on_wake),
+            Answer::CleanInvalidate(range) => Outcome::CleanInvalidate(self.success(), range),
             Answer::System(event) => {
                 self.end(event);
                 Outcome::System(event)
@@ -180,13 +256,21 @@ impl<const N: usize> Vm<N> {
     }
 
     fn success(&self) -> Results {
-        self.firmware.results(psci::SUCCESS)
+        self.firmware.results(SUCCESS)
     }
 }
 
 /// A reset was asked for while a vCPU had not reported that it stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StillRunning;
+
+impl fmt::Display for StillRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a vCPU of the machine may still execute")
+    }
+}
+
+impl core::error::Error for StillRunning {}
 
 #[cfg(test)]
 mod tests;

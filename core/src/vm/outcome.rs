@@ -1,13 +1,17 @@
 //! What a backend has to do.
 
+use crate::memory::RamRange;
 use crate::psci::SystemEvent;
-use crate::smccc::Results;
+use crate::smccc::{Needs, Results};
 use crate::vcpu::{OnWake, ResetState, VcpuId};
 
 /// What becomes of the vCPU that made a call, and of others by it.
 #[must_use = "the guest waits for what the outcome says"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// Nothing has happened: call again with these at hand. A call may ask twice, the second time
+    /// for more than the first: what CPU_ON needs depends on whom it names.
+    Fetch(Needs),
     /// Write the results and enter the guest again.
     Resume(Results),
     /// The same, and wake that vCPU so that it asks [`Vm::begin`](super::Vm::begin).
@@ -18,6 +22,12 @@ pub enum Outcome {
     /// Wait for a wake-up event of the vCPU, then ask [`Vm::woke`](super::Vm::woke), which gives
     /// what is named here unless the machine ended meanwhile.
     Wait(OnWake),
+    /// As [`Wait`](Outcome::Wait), and nobody else is on: the machine as a whole sleeps, and the
+    /// backend may let the host sleep with it.
+    SystemSuspend(OnWake),
+    /// Clean and invalidate this range of guest memory in every cache, to the point of coherency;
+    /// then write the results and enter the guest again.
+    CleanInvalidate(Results, RamRange),
     /// Kick every vCPU, the caller included: the machine ends or begins anew.
     System(SystemEvent),
 }
@@ -36,7 +46,7 @@ pub enum Entry {
     Wait,
     /// Stay outside until woken or kicked.
     Park,
-    /// Never enter again; report [`Vm::stopped`](super::Vm::stopped).
+    /// Do not enter until the machine has been reset; report [`Vm::stopped`](super::Vm::stopped).
     Stop(SystemEvent),
 }
 

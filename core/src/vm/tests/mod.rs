@@ -1,5 +1,8 @@
 //! Stories of whole machines, and random ones held against a small model.
 
+mod optional;
+mod services;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -59,13 +62,42 @@ impl<const N: usize> Story<N> {
     }
 
     fn call(&mut self, vcpu: usize, x0: u64, args: &[u64]) -> Outcome {
-        let caller = Caller::new(self.ids[vcpu], Conduit::Hvc(0));
-        self.vm.call(&caller, &Args::new(x0, args))
+        self.call_at(Time::ZERO, vcpu, x0, args)
+    }
+
+    fn call_at(&mut self, time: Time, vcpu: usize, x0: u64, args: &[u64]) -> Outcome {
+        let caller = Caller::little_endian_aarch64(self.ids[vcpu], Conduit::Hvc(0));
+        self.call_as(&caller, time, x0, args)
     }
 
     fn call_by(&mut self, conduit: Conduit, x0: u64, args: &[u64]) -> Outcome {
-        self.vm
-            .call(&Caller::new(self.ids[0], conduit), &Args::new(x0, args))
+        self.call_as(
+            &Caller::little_endian_aarch64(self.ids[0], conduit),
+            Time::ZERO,
+            x0,
+            args,
+        )
+    }
+
+    fn call_as(&mut self, caller: &Caller, time: Time, x0: u64, args: &[u64]) -> Outcome {
+        let lent = Lent {
+            time: Some(time),
+            clocks: None,
+            entropy: Entropy::Bits(&mut [0xa5; 24]),
+        };
+        self.vm.call(caller, &Args::new(x0, args), lent)
+    }
+
+    /// What a call that was given no more than `args` asks for.
+    fn needs(&mut self, caller: &Caller, x0: u64, args: &[u64]) -> Option<Needs> {
+        match self.vm.call(caller, &Args::new(x0, args), Lent::NOTHING) {
+            Outcome::Fetch(needs) => Some(needs),
+            _ => None,
+        }
+    }
+
+    fn woke(&mut self, vcpu: usize) -> Entry {
+        self.vm.woke(self.ids[vcpu], Time::ZERO)
     }
 
     /// The x0 of a call by vCPU 0 that returns.
@@ -120,10 +152,10 @@ fn cpu_on_starts_the_target_at_the_entry_with_the_context_id() {
 fn a_started_cpu_has_its_starters_byte_order() {
     let mut story = Story::<2>::new(KVM);
     let caller = Caller {
-        endianness: Endianness::Big,
-        ..Caller::new(story.ids[0], Conduit::Hvc(0))
+        endianness: Some(Endianness::Big),
+        ..Caller::little_endian_aarch64(story.ids[0], Conduit::Hvc(0))
     };
-    let _ = story.vm.call(&caller, &Args::new(CPU_ON, &[1, ENTRY, 0]));
+    let _ = story.call_as(&caller, Time::ZERO, CPU_ON, &[1, ENTRY, 0]);
     let Entry::Start(state) = story.begin(1) else {
         panic!("vCPU 1 was turned on")
     };
@@ -178,14 +210,6 @@ fn an_entry_outside_ram_is_an_invalid_address_but_kvm_does_not_look() {
 fn before_psci_1_0_an_entry_outside_ram_is_invalid_parameters() {
     let mut story = Story::<2>::with(|config| config.with_psci_version(PsciVersion::V0_2));
     assert_eq!(story.x0(CPU_ON, &[1, 0x3fff_ffff, 0]), INVALID_PARAMETERS);
-}
-
-#[test]
-fn suspending_needs_its_arguments_only_where_they_are_looked_at() {
-    let story = Story::<1>::new(SPECIFICATION);
-    let caller = Caller::new(story.ids[0], Conduit::Hvc(0));
-    let needs = story.vm.needs(&caller, FunctionId::new(0xc400_0001));
-    assert_eq!((needs.arguments(), needs.endianness()), (3, true));
 }
 
 #[test]
@@ -253,7 +277,7 @@ fn standby_returns_success_when_woken() {
             Outcome::Wait(OnWake::Return)
         );
         assert_eq!(story.begin(0), Entry::Wait);
-        let Entry::Resume(results) = story.vm.woke(story.ids[0]) else {
+        let Entry::Resume(results) = story.woke(0) else {
             panic!("it slept")
         };
         assert_eq!(results.x0(), SUCCESS);
@@ -269,7 +293,7 @@ fn powerdown_begins_again_at_its_entry() {
         matches!(outcome, Outcome::Wait(OnWake::Restart(_))),
         "{outcome:?}"
     );
-    let Entry::Start(state) = story.vm.woke(story.ids[0]) else {
+    let Entry::Start(state) = story.woke(0) else {
         panic!("it lost its context")
     };
     assert_eq!((state.pc(), state.x0()), (0x4030_0000, 9));
@@ -305,7 +329,7 @@ fn after_system_off_nothing_runs() {
     );
     assert_eq!(story.begin(1), Entry::Stop(SystemEvent::Off));
     assert_eq!(story.call(0, CPU_ON, &[1, ENTRY, 0]), Outcome::Park);
-    assert_eq!(story.vm.woke(story.ids[0]), Entry::Stop(SystemEvent::Off));
+    assert_eq!(story.woke(0), Entry::Stop(SystemEvent::Off));
 }
 
 #[test]
@@ -427,6 +451,8 @@ fn kvm_answers_workarounds_by_hvc_whatever_is_promised() {
     assert_eq!(results(story.call(0, 0x8000_8000, &[])), [0, 0]);
     let by_smc = story.call_by(Conduit::Smc(0), 0x8000_8000, &[]);
     assert_eq!(results(by_smc), [NOT_SUPPORTED, 0, 0, 0]);
+    let fourth = story.call(0, 0x8000_0004, &[]);
+    assert_eq!(results(fourth), [NOT_SUPPORTED, 0, 0, 0]);
 }
 
 // ---- conduits, widths, unknown ids
@@ -481,9 +507,9 @@ fn aarch32_callers_have_no_smc64_functions() {
     let mut story = Story::<2>::new(KVM);
     let caller = Caller {
         execution_state: ExecutionState::Aarch32,
-        ..Caller::new(story.ids[0], Conduit::Hvc(0))
+        ..Caller::little_endian_aarch64(story.ids[0], Conduit::Hvc(0))
     };
-    let mut x0 = |function, args: &[u64]| match story.vm.call(&caller, &Args::new(function, args)) {
+    let mut x0 = |function, args: &[u64]| match story.call_as(&caller, Time::ZERO, function, args) {
         Outcome::Resume(results) | Outcome::ResumeAndWake(results, _) => results.x0(),
         other => panic!("{other:?}"),
     };
@@ -493,26 +519,70 @@ fn aarch32_callers_have_no_smc64_functions() {
 }
 
 #[test]
-fn a_call_needs_only_the_registers_it_uses() {
-    let story = Story::<1>::new(KVM);
-    let caller = Caller::new(story.ids[0], Conduit::Hvc(0));
-    let refused = Caller::new(story.ids[0], Conduit::Smc(1));
-    for (caller, id, arguments, endianness) in [
-        (caller, 0x8400_0000, 0, false),
-        (caller, 0xc400_0003, 3, true),
-        (caller, 0xc400_0001, 0, false),
-        (caller, 0xc400_0004, 2, false),
-        (caller, 0x8400_000a, 1, false),
-        (caller, 0x8400_0005, 0, false),
-        (refused, 0xc400_0003, 0, false),
+fn a_started_cpu_is_in_its_starters_execution_state() {
+    let mut story = Story::<2>::new(KVM);
+    let caller = Caller {
+        execution_state: ExecutionState::Aarch32,
+        ..Caller::little_endian_aarch64(story.ids[0], Conduit::Hvc(0))
+    };
+    let _ = story.call_as(&caller, Time::ZERO, 0x8400_0003, &[1, ENTRY + 1, 7]);
+    let Entry::Start(state) = story.begin(1) else {
+        panic!("vCPU 1 was turned on")
+    };
+    assert_eq!((state.pc(), state.pstate()), (ENTRY, 0x1f3));
+}
+
+#[test]
+fn a_call_asks_for_the_registers_it_uses_and_no_more() {
+    let mut story = Story::<2>::new(KVM);
+    let caller = Caller::little_endian_aarch64(story.ids[0], Conduit::Hvc(0));
+    let refused = Caller::little_endian_aarch64(story.ids[0], Conduit::Smc(1));
+    for (caller, id, arguments) in [
+        (caller, 0x8400_0000, None),
+        (caller, 0xc400_0003, Some(1)),
+        (caller, 0xc400_0004, Some(2)),
+        (caller, 0x8400_000a, Some(1)),
+        (caller, 0x8400_0005, None),
+        (refused, 0xc400_0003, None),
     ] {
-        let needs = story.vm.needs(&caller, FunctionId::new(id));
+        let needs = story.needs(&caller, id, &[]);
+        assert_eq!(needs.map(Needs::arguments), arguments, "{id:#x}");
+    }
+}
+
+#[test]
+fn starting_a_cpu_needs_more_than_finding_that_it_cannot_be_started() {
+    let mut story = Story::<2>::new(KVM);
+    let caller = Caller {
+        endianness: None,
+        ..Caller::little_endian_aarch64(story.ids[0], Conduit::Hvc(0))
+    };
+    for (target, more) in [(0, None), (9, None), (1, Some((3, true)))] {
+        let needs = story.needs(&caller, CPU_ON, &[target]);
         assert_eq!(
-            (needs.arguments(), needs.endianness()),
-            (arguments, endianness),
-            "{id:#x}"
+            needs.map(|needs| (needs.arguments(), needs.endianness())),
+            more,
+            "{target}"
         );
     }
+    assert_eq!(story.begin(1), Entry::Park);
+}
+
+#[test]
+fn suspending_needs_an_entry_only_where_there_is_one() {
+    let mut story = Story::<1>::new(SPECIFICATION);
+    let caller = Caller::little_endian_aarch64(story.ids[0], Conduit::Hvc(0));
+    let mut arguments = |args: &[u64]| {
+        let needs = story.needs(&caller, 0xc400_0001, args);
+        needs.map(Needs::arguments)
+    };
+    assert_eq!(arguments(&[]), Some(1));
+    assert_eq!(arguments(&[0x1_0000]), Some(3));
+    assert_eq!(arguments(&[0x2_0000]), None);
+    assert_eq!(arguments(&[0]), None);
+    let mut kvm = Story::<1>::new(KVM);
+    let caller = Caller::little_endian_aarch64(kvm.ids[0], Conduit::Hvc(0));
+    assert_eq!(kvm.needs(&caller, 0xc400_0001, &[]), None);
 }
 
 // ---- random stories against a model
@@ -567,7 +637,7 @@ proptest! {
                     }
                 }
                 _ if model[actor] == Model::Asleep => {
-                    prop_assert!(matches!(story.vm.woke(story.ids[actor]), Entry::Resume(_)));
+                    prop_assert!(matches!(story.woke(actor), Entry::Resume(_)));
                     model[actor] = Model::On;
                 }
                 _ => {

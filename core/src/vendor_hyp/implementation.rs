@@ -1,0 +1,61 @@
+//! The CPU implementations that a machine may land on, promised when it is made.
+//!
+//! A guest enables the workarounds of all of them once, and may then be moved among their hosts.
+
+use heapless::Vec;
+
+use crate::smccc::SUCCESS;
+
+/// One CPU implementation, as its identification registers name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Implementation {
+    /// MIDR_EL1.
+    pub midr: u64,
+    /// REVIDR_EL1.
+    pub revidr: u64,
+    /// AIDR_EL1.
+    pub aidr: u64,
+}
+
+/// A list of implementations, which a guest reads by index.
+#[derive(Debug, Clone, Default)]
+pub struct Implementations(Vec<Implementation, MAX_IMPLEMENTATIONS>);
+
+impl Implementation {
+    /// x0 to x3 of DISCOVER_IMPL_CPUS.
+    pub(super) const fn registers(self) -> [u64; 4] {
+        [SUCCESS, self.midr, self.revidr, self.aidr]
+    }
+}
+
+impl Implementations {
+    /// None: a guest stays on the kind of CPU it finds.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds one; gives it back if there are [`MAX_IMPLEMENTATIONS`] already.
+    ///
+    /// # Errors
+    ///
+    /// The list is full.
+    pub fn add(&mut self, implementation: Implementation) -> Result<(), Implementation> {
+        self.0.push(implementation)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(0)
+    }
+
+    pub(super) fn get(&self, index: u64) -> Option<Implementation> {
+        self.0.get(usize::try_from(index).ok()?).copied()
+    }
+}
+
+/// As many as Linux takes.
+pub const MAX_IMPLEMENTATIONS: usize = 64;
