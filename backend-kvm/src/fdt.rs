@@ -17,7 +17,7 @@ use crate::layout::{
 pub struct Description<'a> {
     /// Where the machine's parts lie.
     pub layout: &'a Layout,
-    /// The value the guest's PSCI_VERSION returns: major in bits 31:16, minor in 15:0.
+    /// The PSCI version that the guest is told: major in bits 31:16, minor in 15:0.
     pub psci_version: u32,
     /// The guest's arguments, `/chosen/bootargs`.
     pub arguments: Option<&'a str>,
@@ -26,15 +26,6 @@ pub struct Description<'a> {
 /// Why a machine cannot be described.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FdtError {
-    /// PSCI 0.1 has function ids of its own, which no machine here uses.
-    #[error(
-        "cannot describe PSCI {}.{} in a device tree: it needs 0.2 or newer",
-        version >> 16, version & 0xffff
-    )]
-    OldPsci {
-        /// PSCI_VERSION's value.
-        version: u32,
-    },
     /// A device tree's strings end at the first zero byte.
     #[error("cannot pass the guest its arguments: they contain a zero byte")]
     ZeroInArguments,
@@ -49,11 +40,6 @@ impl Description<'_> {
     /// # Errors
     /// [`FdtError`].
     pub fn to_blob(&self) -> Result<Vec<u8>, FdtError> {
-        if self.psci_version < PSCI_0_2 {
-            return Err(FdtError::OldPsci {
-                version: self.psci_version,
-            });
-        }
         if self
             .arguments
             .is_some_and(|arguments| arguments.contains('\0'))
@@ -118,15 +104,22 @@ impl Description<'_> {
         fdt.end_node(node)
     }
 
-    /// Binding: arm/psci.yaml. From 1.0 on the versions are compatible with one another.
+    /// Binding: arm/psci.yaml. From 1.0 on the versions are compatible with one another. 0.1 has no
+    /// function ids of its own: the tree names those that KVM gives it.
     fn psci(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
         let compatible: &[&str] = match self.psci_version {
             PSCI_1_0.. => &["arm,psci-1.0", "arm,psci-0.2"],
-            _ => &["arm,psci-0.2"],
+            PSCI_0_2.. => &["arm,psci-0.2"],
+            _ => &["arm,psci"],
         };
         let node = fdt.begin_node("psci")?;
         strings(fdt, "compatible", compatible)?;
         fdt.property_string("method", "hvc")?;
+        if self.psci_version < PSCI_0_2 {
+            for (function, id) in PSCI_0_1_FUNCTIONS {
+                fdt.property_u32(function, id)?;
+            }
+        }
         fdt.end_node(node)
     }
 
@@ -226,6 +219,14 @@ const PPI: u32 = 1;
 /// Its third: active high, level-sensitive.
 const LEVEL_HIGH: u32 = 4;
 
+/// KVM_PSCI_FN_* of `uapi/asm/kvm.h`.
+const PSCI_0_1_FUNCTIONS: [(&str, u32); 4] = [
+    ("cpu_suspend", 0x95c1_ba5e),
+    ("cpu_off", 0x95c1_ba5f),
+    ("cpu_on", 0x95c1_ba60),
+    ("migrate", 0x95c1_ba61),
+];
+
 const PSCI_0_2: u32 = 2;
 const PSCI_1_0: u32 = 0x1_0000;
 
@@ -318,17 +319,16 @@ mod tests {
     }
 
     #[test]
-    fn psci_0_1_is_refused() {
-        let layout = Layout::new(1, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap();
-        let description = Description {
-            layout: &layout,
-            psci_version: 1,
-            arguments: None,
-        };
-        assert_eq!(
-            description.to_blob().unwrap_err().to_string(),
-            "cannot describe PSCI 0.1 in a device tree: it needs 0.2 or newer"
-        );
+    fn psci_0_1_has_its_function_ids_from_the_tree() {
+        let old = blob(1, 1, None);
+        assert_eq!(text(&old, "/psci", "compatible"), "arm,psci\0");
+        assert_eq!(text(&old, "/psci", "method"), "hvc\0");
+        assert_eq!(cells(&old, "/psci", "cpu_suspend"), [0x95c1_ba5e]);
+        assert_eq!(cells(&old, "/psci", "cpu_off"), [0x95c1_ba5f]);
+        assert_eq!(cells(&old, "/psci", "cpu_on"), [0x95c1_ba60]);
+        assert_eq!(cells(&old, "/psci", "migrate"), [0x95c1_ba61]);
+        let newer = blob(1, 2, None);
+        assert_eq!(value(&newer, "/psci", "cpu_on"), None);
     }
 
     #[test]

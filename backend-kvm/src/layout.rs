@@ -15,7 +15,11 @@
 //! 0x0900_0000 ├──────────────────────────┤
 //!             │ PL011                    │  4 KiB                      SPI 1  = INTID 33
 //! 0x0901_0000 ├──────────────────────────┤
-//!             │ (PL031, PL061, virtio)   │  not populated
+//!             │ (PL031, PL061)           │  not populated
+//! 0x090A_0000 ├──────────────────────────┤
+//!             │ stolen time              │  64 bytes a vCPU, where it is promised
+//! 0x090B_0000 ├──────────────────────────┤
+//!             │ (virtio)                 │  not populated
 //! 0x4000_0000 ├──────────────────────────┤
 //!             │ RAM                      │  one piece
 //!             ├──────────────────────────┤  next multiple of 1 GiB
@@ -163,6 +167,12 @@ pub fn mpidr(vcpu: u16) -> Mpidr {
     Mpidr::from_register(vcpu & 0xf | (vcpu >> 4 & 0xff) << 8 | (vcpu >> 12) << 16)
 }
 
+/// Where the structure of stolen time of the vCPU with this KVM id lies (DEN0057 §3.2.2).
+#[must_use]
+pub fn stolen_time(vcpu: u16) -> Ipa {
+    Ipa::new(STOLEN_TIME.base().value() + u64::from(vcpu) * STOLEN_TIME_SIZE)
+}
+
 /// The INTID of a shared peripheral interrupt.
 #[must_use]
 pub const fn spi(number: u32) -> u32 {
@@ -183,6 +193,10 @@ pub const REDISTRIBUTOR_SIZE: u64 = 0x2_0000;
 pub const LOW_REDISTRIBUTORS: u16 = 123;
 /// The PL011 UART, the console.
 pub const PL011: Region = Region::fixed(0x0900_0000, 0x1000);
+/// The structures of stolen time of all vCPUs: RAM, with the alignment that DEN0057 wants.
+pub const STOLEN_TIME: Region = Region::fixed(0x090a_0000, 0x1_0000);
+/// One vCPU's structure of stolen time.
+pub const STOLEN_TIME_SIZE: u64 = 64;
 /// Where RAM starts.
 pub const RAM_BASE: Ipa = Ipa::new(0x4000_0000);
 /// The greatest RAM: it and what lies above it stay within 48 bits.
@@ -290,6 +304,14 @@ mod tests {
         assert_eq!(mpidr(16).value(), 0x100);
         assert_eq!(mpidr(511).value(), 0x1f0f);
         assert_eq!(mpidr(0xffff).value(), 0xf_ff0f);
+    }
+
+    #[test]
+    fn stolen_time_of_every_vcpu_fits_its_64_kib() {
+        assert_eq!(stolen_time(0).value(), 0x090a_0000);
+        assert_eq!(stolen_time(1).value(), 0x090a_0040);
+        assert_eq!(stolen_time(511).value(), 0x090a_7fc0);
+        assert_eq!(STOLEN_TIME.end().value(), 0x090b_0000);
     }
 
     #[test]

@@ -7,12 +7,15 @@
 use std::fmt;
 
 use vambrace_core::memory::Ipa;
-use vm_memory::{Bytes, GuestAddress, GuestMemoryError, GuestMemoryMmap};
+use vm_memory::{
+    Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryError, GuestMemoryMmap, VolatileSlice,
+};
 
 use crate::address::{ByteSize, Region};
-use crate::layout::{MAXIMUM_RAM, RAM_BASE};
+use crate::layout::{MAXIMUM_RAM, RAM_BASE, STOLEN_TIME};
 
-/// The guest's RAM, from [`RAM_BASE`] on. Clones share the mapping.
+/// A piece of the guest's RAM: all of it from [`RAM_BASE`] on, or the page of stolen time. Clones
+/// share the mapping.
 #[derive(Clone)]
 pub struct GuestMemory {
     mapping: GuestMemoryMmap,
@@ -98,16 +101,24 @@ impl GuestMemory {
         if !size.is_multiple_of(GRANULE) {
             return Err(MemoryError::Unaligned { asked: size });
         }
-        let length = usize::try_from(size).map_err(|_| MemoryError::TooMuch { asked: size })?;
-        let mapping = GuestMemoryMmap::from_ranges(&[(GuestAddress(RAM_BASE.value()), length)])
-            .map_err(|source| MemoryError::Map {
-                asked: size,
-                source,
-            })?;
-        Ok(Self {
-            mapping,
-            region: Region::fixed(RAM_BASE.value(), size),
-        })
+        Self::map(Region::fixed(RAM_BASE.value(), size))
+    }
+
+    /// Maps the page with every vCPU's structure of stolen time, zeroed.
+    ///
+    /// # Errors
+    /// If the host cannot map so much.
+    pub fn stolen_time() -> Result<Self, MemoryError> {
+        Self::map(STOLEN_TIME)
+    }
+
+    fn map(region: Region) -> Result<Self, MemoryError> {
+        let asked = region.size();
+        let length = usize::try_from(asked).map_err(|_| MemoryError::TooMuch { asked })?;
+        let mapping =
+            GuestMemoryMmap::from_ranges(&[(GuestAddress(region.base().value()), length)])
+                .map_err(|source| MemoryError::Map { asked, source })?;
+        Ok(Self { mapping, region })
     }
 
     /// Where RAM lies in the guest.
@@ -166,7 +177,21 @@ impl GuestMemory {
         Ok(())
     }
 
-    fn check(&self, address: Ipa, size: u64) -> Result<(), MemoryError> {
+    /// The host's view of a range, for the maintenance of its caches.
+    ///
+    /// # Errors
+    /// [`MemoryError::OutsideRam`] if a byte of it is not RAM.
+    pub fn slice(&self, region: Region) -> Result<VolatileSlice<'_>, MemoryError> {
+        let (address, size) = (region.base(), region.size());
+        self.check(address, size)?;
+        let size = usize::try_from(size).map_err(|_| MemoryError::TooMuch { asked: size })?;
+        self.mapping
+            .get_slice(GuestAddress(address.value()), size)
+            .map_err(|source| MemoryError::Access { address, source })
+    }
+
+    /// Is all of it RAM?
+    pub(crate) fn check(&self, address: Ipa, size: u64) -> Result<(), MemoryError> {
         match Region::new(address, size) {
             Some(range) if self.region.contains(range) => Ok(()),
             _ => Err(MemoryError::OutsideRam {
@@ -256,6 +281,22 @@ mod tests {
                 .clear(Region::fixed(0x4030_0000, 0x20_0000))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn stolen_time_is_a_page_of_its_own() {
+        let page = GuestMemory::stolen_time().unwrap();
+        assert_eq!(page.region().to_string(), "0x90a0000..0x90b0000");
+        page.write(Ipa::new(0x090a_fffc), &[1; 4]).unwrap();
+        assert!(page.write(Ipa::new(0x090a_fffd), &[1; 4]).is_err());
+    }
+
+    #[test]
+    fn a_slice_is_as_long_as_its_range_and_within_ram() {
+        let memory = memory();
+        let slice = memory.slice(Region::fixed(0x4000_1000, 0x30)).unwrap();
+        assert_eq!(slice.len(), 0x30);
+        assert!(memory.slice(Region::fixed(0x403f_fff0, 0x11)).is_err());
     }
 
     #[test]

@@ -3,39 +3,85 @@
 //! Secondaries are initialised POWER_OFF and their threads wait inside KVM_RUN, where CPU_ON of
 //! another vCPU releases them. After a system event KVM has stopped them all; the machine kicks
 //! their threads out.
+//!
+//! Of SYSTEM_SUSPEND, where it is promised, KVM only tells: whether the caller is alone, how it
+//! waits and where it goes on is decided here, as core decides it in KVM's dialect: DENIED while
+//! another vCPU is on, the entry point not looked at. (`Documentation/virt/kvm/api.rst`,
+//! KVM_SYSTEM_EVENT_SUSPEND)
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vambrace_core::SystemEvent;
+use vambrace_core::memory::Ipa;
 use vambrace_core::psci::Reset;
 use vambrace_core::vcpu::ResetState;
 
+use super::census::{Attended, Census, Others, UnderWay};
 use super::{Answered, Firmware, Ready};
-use crate::sys::{self, Exit, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};
+use crate::sys::{self, Exit, MpState, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};
 use crate::vcpu::registers;
 
 /// The firmware inside the kernel.
 #[derive(Debug)]
 pub(crate) struct Kernel {
+    features: VcpuFeatures,
     boot: ResetState,
     started: AtomicBool,
+    census: Census,
+    /// Where the vCPU goes on that suspended the system.
+    suspended: Mutex<Option<ResetState>>,
 }
 
 impl Kernel {
-    /// A machine whose vCPU 0 begins at `boot`.
-    pub(crate) const fn new(boot: ResetState) -> Self {
+    /// A machine of `vcpus` vCPUs with these features, whose first begins at `boot`.
+    pub(crate) const fn new(vcpus: usize, features: VcpuFeatures, boot: ResetState) -> Self {
         Self {
+            features,
             boot,
             started: AtomicBool::new(false),
+            census: Census::new(vcpus),
+            suspended: Mutex::new(None),
         }
     }
 
     /// What vCPU `index` is initialised with: every one but the first is off.
-    pub(crate) fn features(index: u16) -> VcpuFeatures {
+    pub(crate) fn features(all: VcpuFeatures, index: usize) -> VcpuFeatures {
         match index {
-            0 => VcpuFeatures::PSCI_0_2,
-            _ => VcpuFeatures::PSCI_0_2 | VcpuFeatures::POWER_OFF,
+            0 => all,
+            _ => all | VcpuFeatures::POWER_OFF,
         }
+    }
+
+    /// SYSTEM_SUSPEND of a vCPU that is alone: it waits inside KVM for an interrupt. KVM has left
+    /// the entry point in x1 and the context id in x2, those of an SMC32 call truncated.
+    fn suspend<V: VcpuOps>(&self, vcpu: &mut V) -> sys::Result<()> {
+        let entry = vcpu.register(RegisterId::X[1])?;
+        let context = vcpu.register(RegisterId::X[2])?;
+        let execution_state = self.boot.execution_state();
+        let endianness = registers::endianness(vcpu, execution_state)?;
+        let state = ResetState::new(Ipa::new(entry), context, execution_state, endianness);
+        *self.suspended() = Some(state);
+        vcpu.set_mp_state(MpState::Suspended)
+    }
+
+    /// The interrupt is there: the vCPU starts as after CPU_ON. A vCPU that was made with POWER_OFF
+    /// is initialised with it again, as kernels before Linux 6.5 demand, and then turned on.
+    fn resume<V: VcpuOps>(
+        &self,
+        index: usize,
+        vcpu: &mut V,
+        state: &ResetState,
+    ) -> sys::Result<()> {
+        vcpu.init(Self::features(self.features, index))?;
+        vcpu.set_mp_state(MpState::Runnable)?;
+        registers::set_reset_state(vcpu, state)
+    }
+
+    fn suspended(&self) -> MutexGuard<'_, Option<ResetState>> {
+        self.suspended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,6 +94,12 @@ impl Firmware for Kernel {
     ) -> sys::Result<Ready> {
         if ended() {
             return Ok(Ready::Leave);
+        }
+        match self.census.attend(index, ended, || vcpu.mp_state())? {
+            Attended::ForOthers => {}
+            Attended::AsCaller(Others::AllOff) => self.suspend(vcpu)?,
+            Attended::AsCaller(Others::SomeOn) => deny(vcpu)?,
+            Attended::Ended => return Ok(Ready::Leave),
         }
         if index == 0 && !self.started.swap(true, Ordering::Relaxed) {
             registers::set_reset_state(vcpu, &self.boot)?;
@@ -68,31 +120,62 @@ impl Firmware for Kernel {
 
     fn event<V: VcpuOps>(
         &self,
-        _: usize,
+        index: usize,
         vcpu: &mut V,
         event: sys::SystemEvent,
     ) -> sys::Result<Answered> {
         Ok(match event.kind {
             SystemEventKind::Shutdown => Answered::Machine(SystemEvent::Off),
             SystemEventKind::Reset => Answered::Machine(SystemEvent::Reset(reset(vcpu, event)?)),
-            SystemEventKind::Crash
-            | SystemEventKind::Wakeup
-            | SystemEventKind::Suspend
-            | SystemEventKind::Other(_) => Answered::Unexpected(Exit::SystemEvent(event)),
+            SystemEventKind::Suspend => match self.census.call(index) {
+                Ok(()) => Answered::PrepareAll,
+                Err(UnderWay) => {
+                    deny(vcpu)?;
+                    Answered::Resume
+                }
+            },
+            SystemEventKind::Wakeup => {
+                let Some(state) = self.suspended().take() else {
+                    return Ok(Answered::Unexpected(Exit::SystemEvent(event)));
+                };
+                self.resume(index, vcpu, &state)?;
+                Answered::Resume
+            }
+            SystemEventKind::Crash | SystemEventKind::Other(_) => {
+                Answered::Unexpected(Exit::SystemEvent(event))
+            }
         })
     }
 
-    fn wake_all(&self) {}
+    fn wake_all(&self) {
+        self.census.wake_all();
+    }
 
     fn stopped(&self, _: usize) {}
 
     fn reset(&mut self) {
         *self.started.get_mut() = false;
+        *self.suspended() = None;
+        self.census.reset();
+    }
+
+    fn protects_memory(&self) -> bool {
+        // KVM does not have the call.
+        false
     }
 
     fn forwarded_calls(&self) -> u64 {
         0
     }
+}
+
+/// SYSTEM_SUSPEND while another vCPU is on: DENIED, in the shape of KVM's results.
+fn deny<V: VcpuOps>(vcpu: &mut V) -> sys::Result<()> {
+    let results = [DENIED.cast_unsigned(), 0, 0, 0];
+    RegisterId::X
+        .into_iter()
+        .zip(results)
+        .try_for_each(|(register, value)| vcpu.set_register(register, value))
 }
 
 /// SYSTEM_RESET2 leaves its type and cookie in x1 and x2 (Linux 5.18 and newer flags it).
@@ -108,3 +191,6 @@ fn reset<V: VcpuOps>(vcpu: &V, event: sys::SystemEvent) -> sys::Result<Reset> {
         _ => Reset::Vendor { reset_type, cookie },
     })
 }
+
+/// PSCI's return code (DEN0022 §5.2.2).
+const DENIED: i64 = -3;

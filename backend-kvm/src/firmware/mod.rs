@@ -4,12 +4,14 @@
 //! where KVM starts it; under `Core` it sits here, and KVM never knows that it was off. Either way
 //! the same guest hears the same answers.
 
+mod census;
 mod core;
 mod kernel;
+mod stolen_time;
 
 pub use self::core::AnswerFlip;
 
-pub(crate) use self::core::Core;
+pub(crate) use self::core::{Core, Surroundings};
 pub(crate) use kernel::Kernel;
 
 use vambrace_core::SystemEvent;
@@ -46,7 +48,8 @@ pub(crate) trait Firmware: Send + Sync {
         event: sys::SystemEvent,
     ) -> sys::Result<Answered>;
 
-    /// Wakes every vCPU that waits in [`prepare`](Firmware::prepare), after the machine has ended.
+    /// Lets every vCPU that waits in [`prepare`](Firmware::prepare) look whether the machine has
+    /// ended.
     fn wake_all(&self);
 
     /// vCPU `index` has left the guest for good.
@@ -55,6 +58,9 @@ pub(crate) trait Firmware: Send + Sync {
     /// Makes the firmware ready for a new start of the same machine, once every vCPU has stopped
     /// after a [`SystemEvent`].
     fn reset(&mut self);
+
+    /// Did the guest ask that no later boot can read its memory? (MEM_PROTECT)
+    fn protects_memory(&self) -> bool;
 
     /// How many calls were answered here rather than by KVM.
     fn forwarded_calls(&self) -> u64;
@@ -76,6 +82,8 @@ pub(crate) enum Answered {
     Resume,
     /// It has to [`prepare`](Firmware::prepare) again.
     Prepare,
+    /// All vCPUs have to, this one too: they are kicked.
+    PrepareAll,
     /// The whole machine ends or begins anew.
     Machine(SystemEvent),
     /// KVM reported something that this firmware has no meaning for.

@@ -5,6 +5,8 @@
 //! which keeps the base itself for its own boot code; kernels today say 0 and so lie at
 //! 0x4020_0000.
 
+use vambrace_core::smccc::ExecutionState;
+
 use super::foreign::PE_MAGIC;
 use super::{Format, ImageError, Part, Piece, Plan, place, u32_at, u64_at};
 use crate::address::Region;
@@ -126,6 +128,7 @@ pub(super) fn plan<'a>(
     }];
     Ok(Plan {
         format: Format::Arm64Image,
+        execution_state: ExecutionState::Aarch64,
         entry,
         pieces,
         occupied,

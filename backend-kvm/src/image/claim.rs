@@ -8,15 +8,21 @@
 //! | `claim` | the claim in one sentence | an error |
 //! | `vcpus` | how many vCPUs, 1 to 512 | 1 |
 //! | `memory` | least RAM: a number with K, M or G | the runner's default |
-//! | `psci` | the oldest PSCI version it holds with, `1.0` | any |
+//! | `psci` | the oldest PSCI version it holds with, `1.0`, or the only one, `=0.2` | any |
 //! | `kvm` | the oldest kernel whose KVM it holds on, `6.4` | any |
+//! | `with` | what the firmware has beyond the least: [`Features`] by name, `trng,ptp` | nothing |
+//! | `dialect` | whose answers it holds with: `spec` or `kvm` | both |
+//! | `firmware` | `core`: KVM's own firmware cannot show it | any |
 //! | `ends` | `code`: an exit code; `off`: SYSTEM_OFF after a verdict line | `code` |
 //! | `resets` | how often it resets the machine before it ends | 0 |
 
 use std::str::{self, Utf8Error};
 
+use vambrace_core::psci::PsciVersion;
+
 use super::elf::{self, ElfError};
 use crate::layout::MAXIMUM_VCPUS;
+use crate::machine::{Features, FirmwareKind, UnknownFeature};
 
 /// What a guest test claims and needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +33,16 @@ pub struct Claim {
     pub vcpus: u16,
     /// The least RAM in bytes.
     pub memory: Option<u64>,
-    /// The oldest PSCI version: major, minor.
-    pub psci: Option<Version>,
+    /// The PSCI version that the machine must have.
+    pub psci: Option<NeededPsci>,
     /// The oldest kernel whose KVM it holds on: major, minor.
     pub kvm: Option<Version>,
+    /// What the machine's firmware must have beyond the least.
+    pub features: Features,
+    /// Whose answers it holds with, if not with either's.
+    pub dialect: Option<NeededDialect>,
+    /// The one firmware that can show it, if not either can.
+    pub firmware: Option<FirmwareKind>,
     /// How it ends.
     pub ends: End,
     /// How often it resets the machine before it ends.
@@ -46,6 +58,24 @@ pub struct Version {
     pub minor: u16,
 }
 
+/// A PSCI version as a guest test needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeededPsci {
+    /// This one or a newer one.
+    AtLeast(Version),
+    /// This one: the machine is given it.
+    Exactly(PsciVersion),
+}
+
+/// Whose answers a guest test holds with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeededDialect {
+    /// The specification's, which only core gives.
+    Specification,
+    /// KVM's: its own firmware's, or core's in a dialect of KVM's.
+    Kvm,
+}
+
 /// How a guest test ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -58,7 +88,7 @@ pub enum End {
 /// Why a header cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimError {
-    /// The file is ELF, but damaged or not AArch64.
+    /// The file is ELF, but damaged or not for an Arm machine.
     #[error(transparent)]
     Elf(#[from] ElfError),
     /// The section is not text.
@@ -69,8 +99,8 @@ pub enum ClaimError {
     NotALine(String),
     /// A key of another version, or misspelt.
     #[error(
-        "the header in {SECTION} has the unknown key `{0}`: known are claim, vcpus, memory, psci, \
-         kvm, ends and resets"
+        "the header in {SECTION} has the unknown key `{0}`: known are {known}",
+        known = KEYS.join(", ")
     )]
     UnknownKey(String),
     /// A key is there twice.
@@ -85,6 +115,14 @@ pub enum ClaimError {
         value: String,
         /// What may stand there.
         expected: &'static str,
+    },
+    /// `with` names what no firmware has.
+    #[error("the header in {SECTION} says `with: {value}`: {source}")]
+    UnknownFeature {
+        /// The value that stands there.
+        value: String,
+        /// The name that is wrong.
+        source: UnknownFeature,
     },
     /// There is no claim in it.
     #[error("the header in {SECTION} has no `claim: …` line")]
@@ -125,16 +163,38 @@ impl Claim {
                 return Err(ClaimError::RepeatedKey(KEYS[index]));
             }
         }
-        let [sentence, vcpus, memory, psci, kvm, ends, resets] = values;
+        let [
+            sentence,
+            vcpus,
+            memory,
+            psci,
+            kvm,
+            with,
+            dialect,
+            firmware,
+            ends,
+            resets,
+        ] = values;
         Ok(Self {
             sentence: sentence.ok_or(ClaimError::NoSentence)?.to_owned(),
             vcpus: field("vcpus", vcpus, "a number from 1 to 512", parse_vcpus)?.unwrap_or(1),
             memory: field("memory", memory, "a number with K, M or G", parse_size)?,
-            psci: field("psci", psci, VERSION, parse_version)?,
-            kvm: field("kvm", kvm, VERSION, parse_version)?,
+            psci: field("psci", psci, PSCI, parse_psci)?,
+            kvm: field("kvm", kvm, "a version such as 6.4", parse_version)?,
+            features: with.map_or(Ok(Features::empty()), parse_features)?,
+            dialect: field("dialect", dialect, "spec or kvm", parse_dialect)?,
+            firmware: field("firmware", firmware, "core", parse_firmware)?,
             ends: field("ends", ends, "off or code", parse_end)?.unwrap_or(End::Code),
             resets: field("resets", resets, "a number", |text| text.parse().ok())?.unwrap_or(0),
         })
+    }
+}
+
+impl Version {
+    /// The form in which PSCI_VERSION tells it: major in bits 31:16, minor in bits 15:0.
+    #[must_use]
+    pub const fn value(self) -> u32 {
+        (self.major as u32) << 16 | self.minor as u32
     }
 }
 
@@ -184,6 +244,37 @@ fn parse_version(text: &str) -> Option<Version> {
     })
 }
 
+fn parse_psci(text: &str) -> Option<NeededPsci> {
+    let Some(exact) = text.strip_prefix('=') else {
+        return parse_version(text).map(NeededPsci::AtLeast);
+    };
+    let version = parse_version(exact.trim_start())?;
+    PsciVersion::from_value(version.value()).map(NeededPsci::Exactly)
+}
+
+fn parse_features(value: &str) -> Result<Features, ClaimError> {
+    let unknown = |source| ClaimError::UnknownFeature {
+        value: value.to_owned(),
+        source,
+    };
+    value
+        .split(',')
+        .map(|name| name.trim().parse::<Features>().map_err(unknown))
+        .collect()
+}
+
+fn parse_dialect(text: &str) -> Option<NeededDialect> {
+    match text {
+        "spec" => Some(NeededDialect::Specification),
+        "kvm" => Some(NeededDialect::Kvm),
+        _ => None,
+    }
+}
+
+fn parse_firmware(text: &str) -> Option<FirmwareKind> {
+    (text == "core").then_some(FirmwareKind::Core)
+}
+
 fn parse_end(text: &str) -> Option<End> {
     match text {
         "code" => Some(End::Code),
@@ -193,8 +284,11 @@ fn parse_end(text: &str) -> Option<End> {
 }
 
 const SECTION: &str = ".vambrace.claim";
-const KEYS: [&str; 7] = ["claim", "vcpus", "memory", "psci", "kvm", "ends", "resets"];
-const VERSION: &str = "a version such as 1.1";
+const KEYS: [&str; 10] = [
+    "claim", "vcpus", "memory", "psci", "kvm", "with", "dialect", "firmware", "ends", "resets",
+];
+const PSCI: &str =
+    "a version such as 1.1, or = and one of 0.1, 0.2, 1.0, 1.1, 1.2 and 1.3, such as =0.2";
 
 #[cfg(test)]
 mod tests {
@@ -210,15 +304,18 @@ mod tests {
     #[test]
     fn a_full_header_is_read() {
         let text = "claim: CPU_ON works.\nvcpus: 4\nmemory: 256M\npsci: 1.1\nkvm: 6.4\n\
-                    ends: off\nresets: 1\n";
+                    with: trng, ptp\ndialect: kvm\nfirmware: core\nends: off\nresets: 1\n";
         assert_eq!(
             Claim::from_text(text),
             Ok(Claim {
                 sentence: "CPU_ON works.".to_owned(),
                 vcpus: 4,
                 memory: Some(0x1000_0000),
-                psci: Some(Version { major: 1, minor: 1 }),
+                psci: Some(NeededPsci::AtLeast(Version { major: 1, minor: 1 })),
                 kvm: Some(Version { major: 6, minor: 4 }),
+                features: Features::TRNG | Features::PTP,
+                dialect: Some(NeededDialect::Kvm),
+                firmware: Some(FirmwareKind::Core),
                 ends: End::Off,
                 resets: 1,
             })
@@ -236,6 +333,44 @@ mod tests {
             (claim.memory, claim.psci, claim.ends),
             (None, None, End::Code)
         );
+        assert_eq!(
+            (claim.features, claim.dialect, claim.firmware),
+            (Features::empty(), None, None)
+        );
+    }
+
+    #[test]
+    fn an_equals_sign_asks_for_one_psci_version() {
+        for (line, value) in [("=0.1", 0x1), ("=0.2", 0x2), ("= 1.3", 0x1_0003)] {
+            let claim = Claim::from_text(&format!("claim: x\npsci: {line}")).unwrap();
+            let version = PsciVersion::from_value(value).unwrap();
+            assert_eq!(claim.psci, Some(NeededPsci::Exactly(version)), "{line}");
+        }
+        assert_eq!(
+            error("claim: x\npsci: =0.3"),
+            "the header in .vambrace.claim says `psci: =0.3`: expected a version such as 1.1, or = \
+             and one of 0.1, 0.2, 1.0, 1.1, 1.2 and 1.3, such as =0.2"
+        );
+    }
+
+    #[test]
+    fn the_specification_s_dialect_can_be_asked_for() {
+        let claim = Claim::from_text("claim: x\ndialect: spec").unwrap();
+        assert_eq!(claim.dialect, Some(NeededDialect::Specification));
+    }
+
+    #[test]
+    fn a_feature_that_nobody_has_is_named_with_those_there_are() {
+        let error = error("claim: x\nwith: trng,trgn");
+        assert!(
+            error.starts_with(
+                "the header in .vambrace.claim says `with: trng,trgn`: no firmware feature is \
+                 called `trgn`; there are trng, pv-time, "
+            ),
+            "{error}"
+        );
+        assert!(Claim::from_text("claim: x\nwith:").is_err());
+        assert!(Claim::from_text("claim: x\nwith: trng,").is_err());
     }
 
     #[test]
@@ -273,7 +408,8 @@ mod tests {
     fn an_unknown_key_is_named() {
         assert_eq!(
             error("claim: x\nvcpu: 2"),
-            ClaimError::UnknownKey("vcpu".to_owned()).to_string()
+            "the header in .vambrace.claim has the unknown key `vcpu`: known are claim, vcpus, \
+             memory, psci, kvm, with, dialect, firmware, ends, resets"
         );
     }
 
@@ -297,6 +433,14 @@ mod tests {
             "memory: 18446744073709551615G",
             "psci: 1",
             "psci: 1.1.1",
+            "psci: =",
+            "psci: =1",
+            "psci: =2.0",
+            "psci: >1.0",
+            "dialect: specification",
+            "dialect:",
+            "firmware: kernel",
+            "firmware: kernel,core",
             "kvm: new",
             "ends: never",
             "resets: -1",

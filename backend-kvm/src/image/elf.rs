@@ -1,16 +1,20 @@
 //! ELF executables: each loadable segment goes to its physical address.
 //!
-//! Only what can run here is accepted: 64-bit, little-endian, AArch64, linked (`ET_EXEC`, or
-//! `ET_DYN` that relocates itself and asks for no interpreter). Every segment lies in RAM, none
-//! overlaps another, and the entry is in bytes that the file brings along.
+//! Only what can run here is accepted: little-endian, linked (`ET_EXEC`, or `ET_DYN` that relocates
+//! itself and asks for no interpreter), and 64-bit for AArch64 or 32-bit for Arm, which makes the
+//! machine's vCPUs AArch32 ones. Every segment lies in RAM, none overlaps another, and the entry is
+//! in bytes that the file brings along. As bit 0 of a 32-bit Arm file's entry means Thumb (ELF for
+//! the Arm Architecture, §5.4.1), so it does in the plan's, and to CPU_ON.
 
 use elf::ElfBytes;
 use elf::abi;
 use elf::endian::LittleEndian;
+use elf::file::Class;
 use elf::segment::ProgramHeader;
 use vambrace_core::memory::Ipa;
+use vambrace_core::smccc::ExecutionState;
 
-use super::{Format, ImageError, Part, Piece, Plan, place};
+use super::{Format, ImageError, Part, Piece, Plan, check_reach, place};
 use crate::address::Region;
 
 /// What is wrong with an ELF file.
@@ -19,9 +23,6 @@ pub enum ElfError {
     /// The header or a table does not parse.
     #[error("the ELF file is damaged or truncated: {0}")]
     Damaged(String),
-    /// `ELFCLASS32`.
-    #[error("the ELF file is 32-bit: build it for a 64-bit target, such as aarch64-unknown-none")]
-    Not64Bit,
     /// `ELFDATA2MSB`.
     #[error("the ELF file is big-endian: build it for a little-endian target")]
     BigEndian,
@@ -30,6 +31,15 @@ pub enum ElfError {
         "the ELF file is for {}: build it for AArch64, such as aarch64-unknown-none", Machine(*.0)
     )]
     OtherMachine(u16),
+    /// `ELFCLASS32` for AArch64: the ILP32 form, which nothing loads.
+    #[error(
+        "the ELF file is 32-bit (ILP32) for AArch64: build it for a 64-bit target, such as \
+         aarch64-unknown-none"
+    )]
+    Ilp32,
+    /// `ELFCLASS64` for 32-bit Arm.
+    #[error("the ELF file is damaged: it is 64-bit, and for 32-bit Arm")]
+    WideArm,
     /// `e_type` is not that of a linked program.
     #[error("the ELF file is {}: link it first", FileType(*.0))]
     NotExecutable(u16),
@@ -110,10 +120,12 @@ pub(super) fn plan(file: &[u8], ram: Region) -> Result<Plan<'_>, ImageError> {
     let base = first.region.base();
     let size = last.region.end().value() - base.value();
     let occupied = Region::fixed(base.value(), size);
-    let entry = entry(parsed.ehdr.e_entry, &segments)?;
+    let execution_state = execution_state(&parsed);
+    let entry = entry(parsed.ehdr.e_entry, execution_state, &segments)?;
     let pieces = segments.iter().map(Segment::piece).collect();
     Ok(Plan {
         format: Format::Elf,
+        execution_state,
         entry,
         pieces,
         occupied,
@@ -121,22 +133,28 @@ pub(super) fn plan(file: &[u8], ram: Region) -> Result<Plan<'_>, ImageError> {
     })
 }
 
-/// Parses the header and finds the tables; the file is little-endian AArch64 then.
+/// Parses the header and finds the tables; the file is little-endian and for an Arm machine then.
 ///
-/// The identification is judged first: a parser told to expect ELF64 would only say "damaged".
+/// The byte order is judged first: a parser told to expect little-endian would only say "damaged".
 pub(super) fn parse(file: &[u8]) -> Result<ElfBytes<'_, LittleEndian>, ElfError> {
-    let identification = |index: usize| file.get(index).copied();
-    if identification(abi::EI_CLASS) == Some(abi::ELFCLASS32) {
-        return Err(ElfError::Not64Bit);
-    }
-    if identification(abi::EI_DATA) == Some(abi::ELFDATA2MSB) {
+    if file.get(abi::EI_DATA) == Some(&abi::ELFDATA2MSB) {
         return Err(ElfError::BigEndian);
     }
     let parsed = ElfBytes::<LittleEndian>::minimal_parse(file)
         .map_err(|error| ElfError::Damaged(error.to_string()))?;
-    match parsed.ehdr.e_machine {
-        abi::EM_AARCH64 => Ok(parsed),
-        other => Err(ElfError::OtherMachine(other)),
+    match (parsed.ehdr.e_machine, parsed.ehdr.class) {
+        (abi::EM_AARCH64, Class::ELF64) | (abi::EM_ARM, Class::ELF32) => Ok(parsed),
+        (abi::EM_AARCH64, Class::ELF32) => Err(ElfError::Ilp32),
+        (abi::EM_ARM, Class::ELF64) => Err(ElfError::WideArm),
+        (other, _) => Err(ElfError::OtherMachine(other)),
+    }
+}
+
+/// What the code of a parsed file is made for.
+fn execution_state(parsed: &ElfBytes<'_, LittleEndian>) -> ExecutionState {
+    match parsed.ehdr.class {
+        Class::ELF32 => ExecutionState::Aarch32,
+        Class::ELF64 => ExecutionState::Aarch64,
     }
 }
 
@@ -148,12 +166,13 @@ fn segments<'a>(
     if !matches!(parsed.ehdr.e_type, abi::ET_EXEC | abi::ET_DYN) {
         return Err(ElfError::NotExecutable(parsed.ehdr.e_type).into());
     }
+    let state = execution_state(parsed);
     let mut segments = Vec::new();
     for (index, header) in parsed.segments().into_iter().flatten().enumerate() {
         match header.p_type {
             abi::PT_INTERP => return Err(ElfError::NeedsInterpreter.into()),
             abi::PT_LOAD if header.p_memsz != 0 || header.p_filesz != 0 => {
-                segments.push(Segment::new(file, index, header, ram)?);
+                segments.push(Segment::new(file, index, header, (state, ram))?);
             }
             _ => {}
         }
@@ -181,13 +200,21 @@ fn check_overlaps(segments: &[Segment<'_>]) -> Result<(), ElfError> {
 ///
 /// Where no segment has that virtual address, it may be a physical one already: an image linked
 /// high with an entry that is meant for low addresses.
-fn entry(entry: u64, segments: &[Segment<'_>]) -> Result<Ipa, ElfError> {
+fn entry(
+    entry: u64,
+    execution_state: ExecutionState,
+    segments: &[Segment<'_>],
+) -> Result<Ipa, ElfError> {
+    let instructions = Instructions::at(entry, execution_state);
+    let first = entry & !instructions.thumb_bit();
     let inside = |start: u64, segment: &Segment<'_>| {
-        let offset = entry
+        let offset = first
             .checked_sub(start)
             .filter(|&offset| offset < segment.header.p_filesz)?;
         let address = segment.region.base().value() + offset;
-        address.is_multiple_of(4).then_some(address)
+        address
+            .is_multiple_of(instructions.alignment())
+            .then_some(address | instructions.thumb_bit())
     };
     let by_virtual = segments
         .iter()
@@ -201,12 +228,44 @@ fn entry(entry: u64, segments: &[Segment<'_>]) -> Result<Ipa, ElfError> {
         .ok_or(ElfError::Entry(entry))
 }
 
+/// The instruction sets, as far as they place instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Instructions {
+    /// A64 and A32.
+    Words,
+    /// T32.
+    Thumb,
+}
+
+impl Instructions {
+    fn at(entry: u64, execution_state: ExecutionState) -> Self {
+        match execution_state {
+            ExecutionState::Aarch32 if entry & 1 == 1 => Self::Thumb,
+            ExecutionState::Aarch32 | ExecutionState::Aarch64 => Self::Words,
+        }
+    }
+
+    const fn thumb_bit(self) -> u64 {
+        match self {
+            Self::Words => 0,
+            Self::Thumb => 1,
+        }
+    }
+
+    const fn alignment(self) -> u64 {
+        match self {
+            Self::Words => 4,
+            Self::Thumb => 2,
+        }
+    }
+}
+
 impl<'a> Segment<'a> {
     fn new(
         file: &'a [u8],
         index: usize,
         header: ProgramHeader,
-        ram: Region,
+        (execution_state, ram): (ExecutionState, Region),
     ) -> Result<Self, ImageError> {
         let (offset, size) = (header.p_offset, header.p_filesz);
         let range = usize::try_from(offset).ok().zip(
@@ -233,7 +292,9 @@ impl<'a> Segment<'a> {
             };
             return Err(error.into());
         }
-        let region = place(Part::Segment(index), header.p_paddr, header.p_memsz, ram)?;
+        let part = Part::Segment(index);
+        let region = place(part, header.p_paddr, header.p_memsz, ram)?;
+        check_reach(part, region, execution_state)?;
         Ok(Self {
             index,
             header,
@@ -258,7 +319,6 @@ impl std::fmt::Display for Machine {
         match self.0 {
             abi::EM_X86_64 => f.write_str("x86-64"),
             abi::EM_386 => f.write_str("32-bit x86"),
-            abi::EM_ARM => f.write_str("32-bit Arm"),
             abi::EM_RISCV => f.write_str("RISC-V"),
             other => write!(f, "another machine (e_machine {other})"),
         }
@@ -456,10 +516,127 @@ mod tests {
     }
 
     #[test]
-    fn a_32_bit_file_is_refused_by_name() {
+    fn a_32_bit_file_for_aarch64_is_refused_by_name() {
+        let mut elf = Elf::arm(0x4020_0000);
+        elf.machine = 183;
+        assert_eq!(
+            refusal(&elf).to_string(),
+            "the ELF file is 32-bit (ILP32) for AArch64: build it for a 64-bit target, such as \
+             aarch64-unknown-none"
+        );
+    }
+
+    #[test]
+    fn a_64_bit_file_for_32_bit_arm_is_refused_by_name() {
         let mut elf = Elf::new(0x4020_0000);
-        elf.class = 1;
-        assert_eq!(refusal(&elf), ElfError::Not64Bit.into());
+        elf.machine = 40;
+        assert_eq!(
+            refusal(&elf).to_string(),
+            "the ELF file is damaged: it is 64-bit, and for 32-bit Arm"
+        );
+    }
+
+    #[test]
+    fn a_32_bit_file_for_another_machine_is_refused_by_name() {
+        let mut elf = Elf::arm(0x4020_0000);
+        elf.machine = 3;
+        assert_eq!(
+            refusal(&elf).to_string(),
+            "the ELF file is for 32-bit x86: build it for AArch64, such as aarch64-unknown-none"
+        );
+    }
+
+    #[test]
+    fn a_big_endian_arm_file_is_refused_by_name() {
+        let mut elf = Elf::arm(0x4020_0000);
+        elf.data = 2;
+        assert_eq!(refusal(&elf), ElfError::BigEndian.into());
+    }
+
+    #[test]
+    fn a_32_bit_arm_file_is_loaded_by_its_segments_and_is_aarch32() {
+        let file = Elf::arm(0x4020_0004)
+            .segment(load(0x4020_0000, &[1, 2, 3, 4, 5, 6, 7, 8], 12))
+            .bytes();
+        let memory = GuestMemory::new(0x800_0000).unwrap();
+        memory.write(Ipa::new(0x4020_0000), &[0xff; 16]).unwrap();
+        let plan = plan(&file, ram()).unwrap();
+        plan.write(&memory).unwrap();
+        let mut seen = [0; 16];
+        memory.read(Ipa::new(0x4020_0000), &mut seen).unwrap();
+        assert_eq!(seen[..8], [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(seen[8..], [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(plan.entry.value(), 0x4020_0004);
+        assert_eq!(plan.execution_state(), ExecutionState::Aarch32);
+        let wide = Elf::new(0x4020_0000).segment(load(0x4020_0000, &[0; 4], 4));
+        let wide = wide.bytes();
+        let state = super::plan(&wide, ram()).unwrap().execution_state();
+        assert_eq!(state, ExecutionState::Aarch64);
+    }
+
+    #[test]
+    fn bit_0_of_an_arm_entry_means_thumb_and_is_kept() {
+        let at = |entry| {
+            let file = Elf::arm(entry)
+                .segment(load(0x4020_0000, &[0; 8], 8))
+                .bytes();
+            plan(&file, ram()).map(|plan| plan.entry.value())
+        };
+        assert_eq!(at(0x4020_0001), Ok(0x4020_0001));
+        assert_eq!(at(0x4020_0003), Ok(0x4020_0003));
+        assert_eq!(at(0x4020_0002), Err(ElfError::Entry(0x4020_0002).into()));
+        assert_eq!(at(0x4020_0009), Err(ElfError::Entry(0x4020_0009).into()));
+        assert_eq!(at(1), Err(ElfError::Entry(1).into()));
+    }
+
+    #[test]
+    fn an_arm_file_cut_off_anywhere_is_refused() {
+        let file = Elf::arm(0x4020_0000)
+            .segment(load(0x4020_0000, &[0; 0x100], 0x100))
+            .bytes();
+        for length in 4..file.len() {
+            let error = plan(&file[..length], ram()).unwrap_err();
+            assert!(error.to_string().contains("truncated"), "{length}: {error}");
+        }
+        assert!(plan(&file, ram()).is_ok());
+    }
+
+    #[test]
+    fn hostile_arm_segments_are_refused() {
+        let refuse = |segment| refusal(&Elf::arm(0x4020_0000).segment(segment));
+        let mut beyond_file = load(0x4020_0000, &[0; 4], 8);
+        beyond_file.p_offset = Some(0xffff_ffff);
+        let error = refuse(beyond_file);
+        assert!(
+            matches!(error, ImageError::Elf(ElfError::Truncated { .. })),
+            "{error}"
+        );
+        let error = refuse(load(0x4020_0000, &[0; 8], 4));
+        assert!(
+            matches!(error, ImageError::Elf(ElfError::LargerInFile { .. })),
+            "{error}"
+        );
+        let error = refuse(load(0x3fff_0000, &[0; 8], 8));
+        assert!(matches!(error, ImageError::BelowRam { .. }), "{error}");
+        let error = refuse(load(0x47ff_fffc, &[0; 8], 8));
+        assert!(matches!(error, ImageError::BeyondRam { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_arm_segment_that_leaves_the_first_4_gib_is_refused() {
+        let ram = Region::fixed(0x4000_0000, 0x2_0000_0000);
+        let file = Elf::arm(0xffff_f000)
+            .segment(load(0xffff_f000, &[0; 4], 0x1001))
+            .bytes();
+        assert_eq!(
+            plan(&file, ram).unwrap_err().to_string(),
+            "ELF segment 0 (4097 bytes at 0xfffff000) ends beyond 4 GiB, which 32-bit code cannot \
+             reach: link the image lower"
+        );
+        let file = Elf::arm(0xffff_f000)
+            .segment(load(0xffff_f000, &[0; 4], 0x1000))
+            .bytes();
+        assert!(plan(&file, ram).is_ok());
     }
 
     #[test]

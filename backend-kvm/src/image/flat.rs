@@ -1,5 +1,7 @@
 //! Flat binaries: the bytes as they are, at a fixed address, entered at the first.
 
+use vambrace_core::smccc::ExecutionState;
+
 use super::{Format, ImageError, Part, Piece, Plan, place};
 use crate::address::Region;
 use crate::layout::RAM_BASE;
@@ -20,6 +22,7 @@ pub(super) fn plan(file: &[u8], ram: Region) -> Result<Plan<'_>, ImageError> {
     }];
     Ok(Plan {
         format: Format::Flat,
+        execution_state: ExecutionState::Aarch64,
         entry,
         pieces,
         occupied,

@@ -23,12 +23,13 @@ mod sample;
 use std::fmt;
 
 use vambrace_core::memory::Ipa;
+use vambrace_core::smccc::ExecutionState;
 
 use crate::address::{ByteSize, Region};
 use crate::memory::{GuestMemory, MemoryError};
 
 pub use arm64::{Endianness, Header, PageSize, Placement};
-pub use claim::{Claim, ClaimError, End, Version};
+pub use claim::{Claim, ClaimError, End, NeededDialect, NeededPsci, Version};
 pub use elf::ElfError;
 pub use foreign::Foreign;
 
@@ -36,6 +37,7 @@ pub use foreign::Foreign;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<'a> {
     format: Format,
+    execution_state: ExecutionState,
     entry: Ipa,
     pieces: Vec<Piece<'a>>,
     occupied: Region,
@@ -134,6 +136,20 @@ pub enum ImageError {
         /// Its length in bytes.
         size: u64,
     },
+    /// A part of it ends where AArch32 code cannot reach.
+    #[error(
+        "{part} ({size} at {base:#x}) ends beyond 4 GiB, which 32-bit code cannot reach: link the \
+         image lower",
+        size = ByteSize(*size)
+    )]
+    BeyondReach {
+        /// Which part.
+        part: Part,
+        /// Where it starts.
+        base: u64,
+        /// Its length in bytes.
+        size: u64,
+    },
     /// The device tree is longer than its boot protocol allows.
     #[error(
         "the device tree has {size} bytes, more than the 2 MiB a kernel maps: shorten the arguments"
@@ -182,7 +198,14 @@ impl<'a> Plan<'a> {
         self.format
     }
 
-    /// The address of the first instruction.
+    /// Which registers and instructions its code uses.
+    #[must_use]
+    pub fn execution_state(&self) -> ExecutionState {
+        self.execution_state
+    }
+
+    /// The address of the first instruction. For AArch32, bit 0 set means that it is Thumb code, as
+    /// in the entry point of CPU_ON (DEN0022 §5.1.4).
     #[must_use]
     pub fn entry(&self) -> Ipa {
         self.entry
@@ -205,19 +228,15 @@ impl<'a> Plan<'a> {
         let at_base = Region::new(self.ram.base(), size).filter(|tree| {
             self.format == Format::Elf && tree.end().value() <= self.occupied.base().value()
         });
-        match at_base {
-            Some(tree) => Ok(tree),
-            // RAM ends below 1 << 48, so rounding up cannot wrap.
-            None => {
-                let end = self.occupied.end().value();
-                place(
-                    Part::DeviceTree,
-                    end.next_multiple_of(DEVICE_TREE_ALIGNMENT),
-                    size,
-                    self.ram,
-                )
-            }
+        if let Some(tree) = at_base {
+            return Ok(tree);
         }
+        // RAM ends below 1 << 48, so rounding up cannot wrap.
+        let end = self.occupied.end().value();
+        let above = end.next_multiple_of(DEVICE_TREE_ALIGNMENT);
+        let tree = place(Part::DeviceTree, above, size, self.ram)?;
+        check_reach(Part::DeviceTree, tree, self.execution_state)?;
+        Ok(tree)
     }
 
     /// Writes the image to the RAM it was planned for.
@@ -255,6 +274,18 @@ fn place(part: Part, base: u64, size: u64, ram: Region) -> Result<Region, ImageE
         });
     }
     Ok(region)
+}
+
+/// Whether code can reach a part with its MMU off: AArch32 has 32 bits of address then.
+fn check_reach(part: Part, region: Region, state: ExecutionState) -> Result<(), ImageError> {
+    match state {
+        ExecutionState::Aarch32 if region.end().value() > 1 << 32 => Err(ImageError::BeyondReach {
+            part,
+            base: region.base().value(),
+            size: region.size(),
+        }),
+        ExecutionState::Aarch32 | ExecutionState::Aarch64 => Ok(()),
+    }
 }
 
 /// The little-endian number of four bytes at `offset`, if the file reaches so far.
@@ -387,7 +418,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_plan_never_leaves_ram(
-            magic in prop::sample::select(vec![&b""[..], b"\x7fELF\x02\x01\x01", b"MZ"]),
+            magic in prop::sample::select(
+                vec![&b""[..], b"\x7fELF\x02\x01\x01", b"\x7fELF\x01\x01\x01", b"MZ"]
+            ),
             tail in prop::collection::vec(any::<u8>(), 0..256),
         ) {
             let file = [magic, &tail[..]].concat();

@@ -29,7 +29,14 @@ pub(crate) struct Control<K> {
     stopped: AtomicBool,
     stop: Mutex<Option<Stop>>,
     changed: Condvar,
+    /// How many vCPU threads have not come to their end.
+    living: Mutex<usize>,
+    gone: Condvar,
 }
+
+/// A vCPU's thread, from before it starts until it has ended, be it by a panic.
+#[derive(Debug)]
+pub(crate) struct Living<'a, K>(&'a Control<K>);
 
 impl<K: Kick> Control<K> {
     /// A machine that runs, with the handles to kick each of its vCPUs.
@@ -39,7 +46,15 @@ impl<K: Kick> Control<K> {
             stopped: AtomicBool::new(false),
             stop: Mutex::new(None),
             changed: Condvar::new(),
+            living: Mutex::new(0),
+            gone: Condvar::new(),
         }
+    }
+
+    /// Counts one more vCPU thread, for as long as it lives.
+    pub(crate) fn live(&self) -> Living<'_, K> {
+        *self.living() += 1;
+        Living(self)
     }
 
     /// Ends the machine; only the first reason counts.
@@ -56,10 +71,15 @@ impl<K: Kick> Control<K> {
             let _stop = self.lock();
             self.stopped.store(true, Ordering::SeqCst);
         }
+        self.kick_all();
+        self.changed.notify_all();
+    }
+
+    /// Gets every vCPU out of the guest, to look at what has changed before.
+    pub(crate) fn kick_all(&self) {
         for kicker in &self.kickers {
             kicker.kick();
         }
-        self.changed.notify_all();
     }
 
     /// Has the machine ended?
@@ -92,6 +112,24 @@ impl<K: Kick> Control<K> {
         }
     }
 
+    /// Waits, after [`wait`](Control::wait), until every vCPU thread has ended. One kick is enough
+    /// for each; more do no harm, and a machine must not hang on one that a kernel has lost.
+    pub(crate) fn wait_for_threads(&self) {
+        let mut living = self.living();
+        while *living != 0 {
+            let (still, waited) = self
+                .gone
+                .wait_timeout(living, KICK_AGAIN)
+                .unwrap_or_else(PoisonError::into_inner);
+            living = still;
+            if waited.timed_out() {
+                drop(living);
+                self.kick_all();
+                living = self.living();
+            }
+        }
+    }
+
     /// Why the machine ended, after [`wait`](Control::wait).
     pub(crate) fn into_reason(self) -> Stop {
         let stop = self
@@ -105,6 +143,22 @@ impl<K: Kick> Control<K> {
         self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl<K> Control<K> {
+    fn living(&self) -> MutexGuard<'_, usize> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K> Drop for Living<'_, K> {
+    fn drop(&mut self) {
+        *self.0.living() -= 1;
+        self.0.gone.notify_all();
+    }
+}
+
+/// How long a vCPU that was kicked may take to leave before it is kicked again.
+const KICK_AGAIN: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -181,6 +235,32 @@ mod tests {
         let (control, _) = of_two();
         control.stop(Stop::TimeLimit);
         control.wait(Some(Duration::MAX));
+    }
+
+    #[test]
+    fn vcpus_are_kicked_until_the_last_of_their_threads_has_ended() {
+        let (control, counted) = of_two();
+        control.stop(Stop::TimeLimit);
+        let living = control.live();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _living = living;
+                // Deaf to the first two kicks.
+                while counted.0.load(Ordering::SeqCst) < 6 {
+                    thread::yield_now();
+                }
+            });
+            control.wait_for_threads();
+        });
+        assert!(counted.0.load(Ordering::SeqCst) >= 6);
+    }
+
+    #[test]
+    fn threads_that_have_ended_are_not_waited_for() {
+        let (control, counted) = of_two();
+        drop(control.live());
+        control.wait_for_threads();
+        assert_eq!(counted.0.load(Ordering::SeqCst), 0);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Why a machine could not be made or carried on, on the host's side.
 
 use vambrace_core::ConfigError;
+use vambrace_core::psci::PsciVersion;
 
 use crate::fdt::FdtError;
 use crate::image::ImageError;
 use crate::layout::LayoutError;
 use crate::memory::MemoryError;
 use crate::sys;
+
+use super::Features;
 
 /// What failed; the guest's own failures are ends of a run instead.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,37 @@ pub enum Error {
          host such as --host lab:6.12"
     )]
     NoFilter,
+    /// The PSCI version asked for is newer than those that can be had.
+    #[error(
+        "cannot give the guest PSCI {asked}: this host's KVM, and core in its dialect, have up to \
+         {newest}; ask for an older one (--psci {newest}), use a newer host such as --host \
+         lab:7.3, or core's answers by the specification (--firmware core --dialect spec)"
+    )]
+    PsciTooNew {
+        /// What was asked for.
+        asked: PsciVersion,
+        /// The newest that can be had.
+        newest: PsciVersion,
+    },
+    /// Features are named that the host's kernel would have to serve.
+    #[error(
+        "cannot give the guest {0}: this host's kernel does not have it; leave it out of --with, \
+         use a newer host such as --host lab:7.3, or for what core serves alone --firmware core \
+         --dialect spec"
+    )]
+    KernelLacks(Features),
+    /// Features are named that the KVM whose answers core gives does not have.
+    #[error(
+        "cannot give the guest {0}: core answers as this host's KVM, which does not have it; \
+         leave it out of --with, or ask for the specification's answers (--dialect spec)"
+    )]
+    DialectLacks(Features),
+    /// The image is an AArch32 one, and the host has no AArch32 at EL1.
+    #[error(
+        "cannot run an AArch32 image: this host's CPUs have no AArch32 at EL1, or its KVM does not \
+         let guests have it; use a host whose CPUs have it, such as a cortex-a57 one of the lab's"
+    )]
+    NoAarch32,
     /// KVM numbers its vCPUs otherwise than the machine's layout.
     #[error(
         "vCPU {vcpu} has MPIDR_EL1 {found:#x} where its affinity has to be {expected:#x}: this \

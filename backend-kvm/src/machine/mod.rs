@@ -2,37 +2,46 @@
 //!
 //! A reset ends one life: every vCPU leaves, the VM is closed (KVM cannot reset its GIC) and a new
 //! one is built over the same RAM. The image and the device tree are loaded again, devices begin
-//! anew, firmware keeps its promises; RAM outside the images keeps its content.
+//! anew, firmware keeps its promises; RAM outside the images keeps its content, unless the guest
+//! asked for its protection (MEM_PROTECT): then it is cleared.
 
 mod control;
+mod core_config;
 mod crash;
 mod devices;
 mod error;
+mod features;
+mod memory_files;
 mod offer;
+mod promise;
 mod setup;
 
 pub use crash::Crash;
 pub use devices::{Devices, Output};
 pub use error::Error;
-pub use offer::{Forwarding, Offer};
+pub use features::{Features, UnknownFeature};
+pub use memory_files::Contents;
+pub use offer::{Aarch32, Forwarding, Offer};
 
 pub(crate) use control::{Control, Stop};
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use vambrace_core::SystemEvent;
 use vambrace_core::firmware::Dialect;
-use vambrace_core::memory::RamRange;
-use vambrace_core::psci::Reset;
-use vambrace_core::smccc::Endianness;
+use vambrace_core::psci::{PsciVersion, Reset};
+use vambrace_core::smccc::{Endianness, ExecutionState};
 use vambrace_core::vcpu::ResetState;
-use vambrace_core::{SystemEvent, VmConfig};
 
-use self::setup::{Built, Promise};
+use self::core_config::core_config;
+use self::promise::Promise;
+use self::setup::{Blueprint, Built};
 use crate::fdt;
-use crate::firmware::{AnswerFlip, Core, Firmware, Kernel};
+use crate::firmware::{AnswerFlip, Core, Firmware, Kernel, Surroundings};
 use crate::image::Plan;
-use crate::layout::{self, Layout};
+use crate::layout::Layout;
 use crate::memory::GuestMemory;
 use crate::sys::{Host, VcpuOps, VmOps};
 use crate::vcpu::{Board, OnPanic, Thread};
@@ -50,6 +59,13 @@ pub struct Config {
     pub firmware: FirmwareKind,
     /// Whose answers core gives. KVM's own firmware has one dialect.
     pub dialect: Dialect,
+    /// The PSCI version that the guest is told; the newest that the firmware and, under KVM's
+    /// firmware or dialect, the host's kernel has if none is named.
+    pub psci_version: Option<PsciVersion>,
+    /// What the firmware has beyond the least.
+    pub features: Features,
+    /// What RAM holds beside the image when a life begins.
+    pub contents: Vec<Contents>,
     /// What a reset does.
     pub reset: OnReset,
     /// How long the machine may take, reboots included.
@@ -95,7 +111,7 @@ pub struct Report {
 /// What ended a run.
 #[derive(Debug)]
 pub enum End {
-    /// SYSTEM_OFF.
+    /// SYSTEM_OFF or SYSTEM_OFF2.
     Off,
     /// SYSTEM_RESET2 with a vendor type: 0x8000_0000 and this code, as test programs exit.
     Code(u32),
@@ -112,8 +128,11 @@ pub enum End {
 pub struct Machine<'a> {
     config: Config,
     memory: GuestMemory,
+    /// The page of stolen time, where that is promised.
+    stolen_time: Option<GuestMemory>,
     layout: Layout,
     plan: Plan<'a>,
+    begun: AtomicBool,
 }
 
 impl<'a> Machine<'a> {
@@ -124,14 +143,41 @@ impl<'a> Machine<'a> {
     /// Says what is wrong with the configuration or the image; nothing was started.
     pub fn new(config: Config, image: &'a [u8]) -> Result<Self, Error> {
         let memory = GuestMemory::new(config.memory)?;
+        let stolen_time = match config.features.contains(Features::PV_TIME) {
+            true => Some(GuestMemory::stolen_time()?),
+            false => None,
+        };
         let layout = Layout::new(config.vcpus, memory.region())?;
         let plan = Plan::new(image, memory.region())?;
+        for contents in &config.contents {
+            contents.check(&memory)?;
+        }
         Ok(Self {
             config,
             memory,
+            stolen_time,
             layout,
             plan,
+            begun: AtomicBool::new(false),
         })
+    }
+
+    /// Which registers and instructions the image's code uses.
+    #[must_use]
+    pub fn execution_state(&self) -> ExecutionState {
+        self.plan.execution_state()
+    }
+
+    /// The machine's RAM: after a run, as the guest left it.
+    #[must_use]
+    pub fn memory(&self) -> &GuestMemory {
+        &self.memory
+    }
+
+    /// Whether a guest has begun to run. Before, RAM holds nothing that is worth keeping.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Runs the machine to its end, with `devices` as the guest's console and bus.
@@ -148,15 +194,30 @@ impl<'a> Machine<'a> {
 
     fn run_to_end<H: Host>(&self, host: &H, devices: &Devices) -> Result<Report, Error> {
         let started = Instant::now();
-        let built = setup::build(host, &self.layout, &self.memory, self.config.firmware, None)?;
-        let promise = built.promise;
-        let boot = self.load(&promise)?;
+        let built = self.blueprint().build(host, None)?;
+        let promise = &built.promise;
+        let boot = self.load(promise)?;
         match self.config.firmware {
-            FirmwareKind::Kernel => self.live(host, built, Kernel::new(boot), devices, started),
+            FirmwareKind::Kernel => {
+                let features = self.blueprint().features();
+                let kernel = Kernel::new(self.config.vcpus.into(), features, boot);
+                self.live(host, built, kernel, devices, started)
+            }
             FirmwareKind::Core => {
-                let core = self.core(&promise, &boot)?;
+                let core = self.core(promise, &boot)?;
                 self.live(host, built, core, devices, started)
             }
+        }
+    }
+
+    /// What every life is built from.
+    fn blueprint(&self) -> Blueprint<'_> {
+        Blueprint {
+            config: &self.config,
+            layout: &self.layout,
+            memory: &self.memory,
+            stolen_time: self.stolen_time.as_ref(),
+            execution_state: self.plan.execution_state(),
         }
     }
 
@@ -169,7 +230,7 @@ impl<'a> Machine<'a> {
         devices: &Devices,
         started: Instant,
     ) -> Result<Report, Error> {
-        let promise = built.promise;
+        let promise = built.promise.clone();
         let mut resets = 0;
         let end = loop {
             let event = match self.one_life(built, &firmware, devices, started) {
@@ -183,13 +244,10 @@ impl<'a> Machine<'a> {
             }
             resets += 1;
             firmware.reset();
-            built = setup::build(
-                host,
-                &self.layout,
-                &self.memory,
-                self.config.firmware,
-                Some(promise),
-            )?;
+            if firmware.protects_memory() {
+                self.memory.clear(self.memory.region())?;
+            }
+            built = self.blueprint().build(host, Some(&promise))?;
             self.load(&promise)?;
         };
         let forwarded_calls = firmware.forwarded_calls();
@@ -227,12 +285,18 @@ impl<'a> Machine<'a> {
             firmware,
             control: &control,
         };
+        self.begun.store(true, Ordering::Relaxed);
         devices.begin_life();
         thread::scope(|scope| {
             for (index, vcpu) in vcpus.into_iter().enumerate() {
                 let thread = Thread::new(index, vcpu, &board);
                 let name = format!("vcpu {index}");
-                spawn(scope, name, &board, || thread.run()).unwrap_or_else(|stop| {
+                let living = control.live();
+                let run = move || {
+                    let _living = living;
+                    thread.run();
+                };
+                spawn(scope, name, &board, run).unwrap_or_else(|stop| {
                     board.stop(stop);
                     firmware.stopped(index);
                 });
@@ -246,6 +310,7 @@ impl<'a> Machine<'a> {
             control.wait(left);
             firmware.wake_all();
             devices.end_life();
+            control.wait_for_threads();
         });
         control.into_reason()
     }
@@ -253,7 +318,7 @@ impl<'a> Machine<'a> {
     /// Does this event end the run?
     fn end_of(&self, event: SystemEvent, resets: u32) -> Option<End> {
         match (event, self.config.reset) {
-            (SystemEvent::Off, _) => Some(End::Off),
+            (SystemEvent::Off | SystemEvent::Hibernate, _) => Some(End::Off),
             (SystemEvent::Reset(Reset::Vendor { reset_type, .. }), _) => {
                 Some(End::Code(reset_type & 0x7fff_ffff))
             }
@@ -262,7 +327,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Writes image and device tree to RAM; says how the first vCPU begins.
+    /// Writes image and device tree to RAM, and makes stolen time zero; says how the first vCPU
+    /// begins.
     fn load(&self, promise: &Promise) -> Result<ResetState, Error> {
         let description = fdt::Description {
             layout: &self.layout,
@@ -272,28 +338,38 @@ impl<'a> Machine<'a> {
         let tree = description.to_blob()?;
         let place = self.plan.device_tree(tree.len() as u64)?;
         self.plan.write(&self.memory)?;
+        if let Some(page) = &self.stolen_time {
+            page.clear(page.region())?;
+        }
         self.memory.write(place.base(), &tree)?;
+        for contents in &self.config.contents {
+            contents.write(&self.memory)?;
+        }
         Ok(ResetState::new(
             self.plan.entry(),
             place.base().value(),
+            self.plan.execution_state(),
             Endianness::Little,
         ))
     }
 
     /// Core's machine: the same vCPUs, RAM and promises.
     fn core(&self, promise: &Promise, boot: &ResetState) -> Result<Core, Error> {
-        let mut config = VmConfig::new()
-            .with_psci_version(promise.psci_version)
-            .with_workarounds(promise.workarounds)
-            .with_dialect(self.config.dialect);
-        let ram = self.memory.region();
-        let range = RamRange::new(ram.base(), ram.size());
-        config.add_ram(range.expect("RAM is not empty and ends within the address space"))?;
-        let ids = (0..self.config.vcpus)
-            .map(|index| config.add_vcpu(layout::mpidr(index)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let vm = config.freeze(ids[0], self.plan.entry(), boot.x0())?;
-        Ok(Core::new(Box::new(vm), ids, self.config.flip))
+        let (config, vcpus) = core_config(
+            &self.config,
+            promise,
+            self.memory.region(),
+            boot.execution_state(),
+        )?;
+        let vm = config.freeze(vcpus[0], self.plan.entry(), boot.x0())?;
+        let surroundings = Surroundings {
+            features: self.blueprint().features(),
+            execution_state: boot.execution_state(),
+            memory: self.memory.clone(),
+            stolen_time: self.stolen_time.clone(),
+            flip: self.config.flip,
+        };
+        Ok(Core::new(Box::new(vm), vcpus, surroundings))
     }
 }
 

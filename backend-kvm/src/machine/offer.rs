@@ -1,17 +1,25 @@
 //! What a host's KVM offers, asked of a machine that never runs.
 
+use vambrace_core::firmware::Workaround;
 use vambrace_core::psci::PsciVersion;
 
-use super::{Error, FirmwareKind, setup};
-use crate::sys::Host;
+use super::promise::Promise;
+use super::{Config, Error, Features, FirmwareKind, setup};
+use crate::sys::{Capability, Errno, Host, RegisterId, VcpuOps, VmOps};
 
 /// What matters of a host before a machine is made for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offer {
-    /// The PSCI version that guests are told: the newest that both the host and core have.
+    /// The newest PSCI version that both the host's KVM and core have.
     pub psci_version: PsciVersion,
     /// Can KVM forward firmware calls to core?
     pub core: Forwarding,
+    /// What KVM's own firmware has. DISCOVER_IMPL is only advertised by it, and core's to serve.
+    pub features: Features,
+    /// Whether guests may run AArch32 at EL1.
+    pub aarch32: Aarch32,
+    /// The host's firmware registers, where it has them.
+    pub(super) registers: Registers,
 }
 
 /// Whether KVM has an SMCCC filter.
@@ -21,6 +29,24 @@ pub enum Forwarding {
     Offered,
     /// It has not: only its own firmware can answer.
     Missing,
+}
+
+/// Whether a host's CPUs execute AArch32 at EL1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aarch32 {
+    /// They do (KVM_CAP_ARM_EL1_32BIT).
+    Offered,
+    /// They do not.
+    Missing,
+}
+
+/// Firmware registers as a host has them; None for those that its kernel does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Registers {
+    /// In the order of [`WORKAROUNDS`].
+    pub(super) workarounds: [Option<u64>; 3],
+    /// The bits that can be set, in the order of [`BITMAPS`].
+    pub(super) bitmaps: [Option<u64>; 4],
 }
 
 impl Offer {
@@ -43,5 +69,250 @@ impl Offer {
             (FirmwareKind::Core, Forwarding::Missing) => Err(Error::NoFilter),
             (FirmwareKind::Kernel, _) | (FirmwareKind::Core, Forwarding::Offered) => Ok(()),
         }
+    }
+
+    /// The PSCI version that a machine with this configuration has here, if it can have all that the
+    /// configuration names of its firmware.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFilter`], [`Error::PsciTooNew`], [`Error::KernelLacks`] or
+    /// [`Error::DialectLacks`].
+    pub fn psci_version_of(&self, config: &Config) -> Result<PsciVersion, Error> {
+        Promise::new(config, self).map(|promise| promise.psci_version)
+    }
+
+    /// What a VM offers, asked of its first vCPU, which is initialised and has not run.
+    pub(super) fn probe<V: VmOps>(vm: &V, vcpu: &V::Vcpu) -> Result<Self, Error> {
+        let psci_version = psci_version(vcpu)?;
+        let registers = Registers::probe(vcpu)?;
+        let core = if vm.supports_smccc_filter() {
+            Forwarding::Offered
+        } else {
+            Forwarding::Missing
+        };
+        let mut features = registers.features();
+        features.set(Features::PV_TIME, vcpu.supports_stolen_time());
+        let suspends = vm.capability(Capability::SystemSuspend)? != 0;
+        features.set(Features::SYSTEM_SUSPEND, suspends);
+        let aarch32 = match vm.capability(Capability::El1_32Bit)? {
+            0 => Aarch32::Missing,
+            _ => Aarch32::Offered,
+        };
+        Ok(Self {
+            psci_version,
+            core,
+            features,
+            aarch32,
+            registers,
+        })
+    }
+}
+
+impl Registers {
+    fn probe<V: VcpuOps>(vcpu: &V) -> Result<Self, Error> {
+        let mut registers = Self {
+            workarounds: [None; 3],
+            bitmaps: [None; 4],
+        };
+        for (value, (register, _)) in registers.workarounds.iter_mut().zip(WORKAROUNDS) {
+            *value = optional(vcpu, register)?;
+        }
+        for (value, bitmap) in registers.bitmaps.iter_mut().zip(BITMAPS) {
+            // All that KVM has is on at first, but for the youngest bitmap.
+            *value = optional(vcpu, bitmap.register)?.map(|on| on | bitmap.off_at_first);
+        }
+        Ok(registers)
+    }
+
+    /// What the bitmaps can switch on.
+    fn features(&self) -> Features {
+        let mut features = Features::empty();
+        for (value, bitmap) in self.bitmaps.iter().zip(BITMAPS) {
+            for &(feature, bits) in bitmap.features {
+                features.set(feature, value.unwrap_or(0) & bits == bits);
+            }
+        }
+        features
+    }
+}
+
+/// A bitmap of services that KVM answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bitmap {
+    pub(super) register: RegisterId,
+    /// Which bits a feature stands for.
+    pub(super) features: &'static [(Features, u64)],
+    /// Bits that the kernel has without setting them before it is asked to.
+    off_at_first: u64,
+}
+
+fn psci_version<V: VcpuOps>(vcpu: &V) -> Result<PsciVersion, Error> {
+    let offered = vcpu.register(RegisterId::PSCI_VERSION)?;
+    u32::try_from(offered)
+        .ok()
+        .map(|offered| offered.min(PsciVersion::V1_3.value()))
+        .and_then(PsciVersion::from_value)
+        .ok_or(Error::PsciVersion { offered })
+}
+
+/// The value of a register that older kernels do not have.
+fn optional<V: VcpuOps>(vcpu: &V, register: RegisterId) -> Result<Option<u64>, Error> {
+    match vcpu.register(register) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.errno == Errno::ENOENT => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// KVM's bitmaps, and which bit is what (`uapi/asm/kvm.h`, KVM_REG_ARM_*_BIT_*).
+pub(super) const BITMAPS: [Bitmap; 4] = [
+    Bitmap {
+        register: RegisterId::STD_BITMAP,
+        features: &[(Features::TRNG, 1 << 0)],
+        off_at_first: 0,
+    },
+    Bitmap {
+        register: RegisterId::STD_HYP_BITMAP,
+        features: &[(Features::PV_TIME, 1 << 0)],
+        off_at_first: 0,
+    },
+    Bitmap {
+        register: RegisterId::VENDOR_HYP_BITMAP,
+        features: &[(Features::VENDOR_HYP, 1 << 0), (Features::PTP, 1 << 1)],
+        off_at_first: 0,
+    },
+    Bitmap {
+        register: RegisterId::VENDOR_HYP_BITMAP_2,
+        features: &[(Features::DISCOVER_IMPL, 0b11)],
+        off_at_first: 0b11,
+    },
+];
+
+pub(super) const WORKAROUNDS: [(RegisterId, Workaround); 3] = [
+    (RegisterId::WORKAROUND_1, Workaround::One),
+    (RegisterId::WORKAROUND_2, Workaround::Two),
+    (RegisterId::WORKAROUND_3, Workaround::Three),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::Operation;
+    use crate::sys::fake::FakeHost;
+
+    /// As Linux 6.12: the second bitmap of vendor services is younger.
+    fn linux_6_12() -> FakeHost {
+        let host = FakeHost::new();
+        host.fail(
+            Operation::Register(RegisterId::VENDOR_HYP_BITMAP_2),
+            Errno::ENOENT,
+        );
+        host
+    }
+
+    /// As Linux 5.10: no bitmap, no filter, no suspension.
+    fn linux_5_10() -> FakeHost {
+        let host = linux_6_12()
+            .without(Capability::SystemSuspend)
+            .without_smccc_filter()
+            .with_register(RegisterId::PSCI_VERSION, 0x1_0000);
+        for bitmap in BITMAPS {
+            host.fail(Operation::Register(bitmap.register), Errno::ENOENT);
+        }
+        host
+    }
+
+    #[test]
+    fn an_offer_tells_of_the_filter() {
+        assert_eq!(
+            Offer::of(&FakeHost::new()).unwrap().core,
+            Forwarding::Offered
+        );
+        let old = Offer::of(&FakeHost::new().without_smccc_filter()).unwrap();
+        assert_eq!(old.core, Forwarding::Missing);
+    }
+
+    #[test]
+    fn an_offer_names_the_newest_psci_that_both_have() {
+        for (offered, newest) in [
+            (0x1_0000, 0x1_0000),
+            (0x1_0001, 0x1_0001),
+            (0x1_0003, 0x1_0003),
+            (0x1_0007, 0x1_0003),
+        ] {
+            let host = FakeHost::new().with_register(RegisterId::PSCI_VERSION, offered);
+            assert_eq!(Offer::of(&host).unwrap().psci_version.value(), newest);
+        }
+    }
+
+    #[test]
+    fn a_psci_that_we_do_not_know_is_an_error() {
+        for offered in [0, 0x3, 1 << 32] {
+            let host = FakeHost::new().with_register(RegisterId::PSCI_VERSION, offered);
+            assert!(matches!(
+                Offer::of(&host),
+                Err(Error::PsciVersion { offered: found }) if found == offered
+            ));
+        }
+    }
+
+    #[test]
+    fn the_features_of_a_kernel_are_those_of_its_registers_attributes_and_capabilities() {
+        let features = |host| Offer::of(&host).unwrap().features.to_string();
+        assert_eq!(
+            features(FakeHost::new()),
+            "trng,pv-time,vendor-hyp,ptp,discover-impl,system-suspend"
+        );
+        assert_eq!(
+            features(linux_6_12()),
+            "trng,pv-time,vendor-hyp,ptp,system-suspend"
+        );
+        assert_eq!(features(linux_5_10()), "pv-time");
+        assert_eq!(features(linux_5_10().without_stolen_time()), "");
+        let without_ptp = linux_6_12().with_register(RegisterId::VENDOR_HYP_BITMAP, 1);
+        assert_eq!(
+            features(without_ptp),
+            "trng,pv-time,vendor-hyp,system-suspend"
+        );
+    }
+
+    #[test]
+    fn an_offer_tells_of_aarch32() {
+        assert_eq!(
+            Offer::of(&FakeHost::new()).unwrap().aarch32,
+            Aarch32::Offered
+        );
+        let without = FakeHost::new().without(Capability::El1_32Bit);
+        assert_eq!(Offer::of(&without).unwrap().aarch32, Aarch32::Missing);
+    }
+
+    #[test]
+    fn an_offer_can_be_had_of_a_host_with_few_bits_of_address() {
+        let host = FakeHost::new().with_capability(Capability::VmIpaSize, 36);
+        Offer::of(&host).unwrap();
+        assert_eq!(host.log()[1], (None, Operation::CreateVm { ipa_bits: 36 }));
+        assert_eq!(host.log().last(), Some(&(None, Operation::CloseVm)));
+    }
+
+    #[test]
+    fn core_is_refused_without_a_filter_and_the_kernel_is_not() {
+        let offer = Offer::of(&FakeHost::new().without_smccc_filter()).unwrap();
+        assert!(offer.check(FirmwareKind::Kernel).is_ok());
+        let refused = offer.check(FirmwareKind::Core).unwrap_err();
+        let expected = "cannot run with --firmware core: this host's kernel has no SMCCC filter to \
+                        forward firmware calls with (Linux 6.4 and newer have it); use --firmware \
+                        kernel, or a newer host such as --host lab:6.12";
+        assert_eq!(refused.to_string(), expected);
+    }
+
+    #[test]
+    fn a_register_that_cannot_be_read_for_another_reason_is_an_error() {
+        let host = FakeHost::new();
+        host.fail(Operation::Register(RegisterId::STD_BITMAP), Errno::EPERM);
+        assert!(matches!(
+            Offer::of(&host),
+            Err(Error::Kvm(error)) if error.errno == Errno::EPERM
+        ));
     }
 }

@@ -11,24 +11,30 @@
 //! anew; firmware registers and the filter come before the first run, which freezes them; the GIC
 //! comes to life once every vCPU has its MPIDR_EL1.
 
-use vambrace_core::firmware::{Level, Workaround, Workarounds};
 use vambrace_core::psci::PsciVersion;
+use vambrace_core::smccc::ExecutionState;
 use vm_memory::{GuestAddress, GuestMemoryBackend};
 
-use super::{Error, FirmwareKind, Forwarding, Offer};
+use super::promise::Promise;
+use super::{Config, Error, Features, FirmwareKind, Offer};
 use crate::address::Region;
-use crate::firmware::{Core, Kernel};
+use crate::firmware::Kernel;
 use crate::layout::{self, GIC_DISTRIBUTOR, Layout};
 use crate::memory::GuestMemory;
 use crate::sys::{
-    Capability, Errno, FilterAction, GicOps, Host, RegisterId, VcpuFeatures, VcpuOps, VmOps,
+    Capability, FilterAction, GicOps, Host, RegisterId, VcpuFeatures, VcpuOps, VmOps,
 };
 
-/// What a guest is promised of its firmware, whoever answers and however often it reboots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Promise {
-    pub(crate) psci_version: PsciVersion,
-    pub(crate) workarounds: Workarounds,
+/// What a machine is built from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Blueprint<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) layout: &'a Layout,
+    pub(crate) memory: &'a GuestMemory,
+    /// The page of stolen time, if that is promised.
+    pub(crate) stolen_time: Option<&'a GuestMemory>,
+    /// What the image is made for.
+    pub(crate) execution_state: ExecutionState,
 }
 
 /// A machine whose vCPUs may run.
@@ -40,21 +46,33 @@ pub(crate) struct Built<V: VmOps> {
     pub(crate) promise: Promise,
 }
 
-/// Builds a machine; `promise` is what an earlier life of it promised.
-pub(crate) fn build<H: Host>(
-    host: &H,
-    layout: &Layout,
-    memory: &GuestMemory,
-    kind: FirmwareKind,
-    promise: Option<Promise>,
-) -> Result<Built<H::Vm>, Error> {
-    Empty::new(host, layout)?
-        .memory(memory)?
-        .vcpus(layout)?
-        .initialise(kind)?
-        .promise(promise)?
-        .firmware(kind)?
-        .gic(layout)
+impl Blueprint<'_> {
+    /// Builds a machine; `promise` is what an earlier life of it promised.
+    pub(crate) fn build<H: Host>(
+        &self,
+        host: &H,
+        promise: Option<&Promise>,
+    ) -> Result<Built<H::Vm>, Error> {
+        Empty::new(host, self)?
+            .memory(self)?
+            .vcpus(self)?
+            .initialise(self)?
+            .promise(self, promise)?
+            .firmware(self)?
+            .gic(self)
+    }
+
+    /// What every vCPU is initialised with, POWER_OFF aside. Only vCPUs without PSCI 0.2 have 0.1.
+    pub(crate) fn features(&self) -> VcpuFeatures {
+        let psci = match self.config.psci_version {
+            Some(PsciVersion::V0_1) => VcpuFeatures::NONE,
+            Some(_) | None => VcpuFeatures::PSCI_0_2,
+        };
+        match self.execution_state {
+            ExecutionState::Aarch64 => psci,
+            ExecutionState::Aarch32 => psci | VcpuFeatures::EL1_32BIT,
+        }
+    }
 }
 
 /// What the host offers, asked of a VM with one vCPU that never runs.
@@ -62,27 +80,27 @@ pub(crate) fn offer_of<H: Host>(host: &H) -> Result<Offer, Error> {
     let vm = host.create_vm(usual_address_bits(host.capability(Capability::VmIpaSize)?))?;
     let mut vcpu = vm.create_vcpu(0)?;
     vcpu.init(VcpuFeatures::PSCI_0_2)?;
-    let psci_version = promise_of(&vcpu)?.psci_version;
-    let core = if vm.supports_smccc_filter() {
-        Forwarding::Offered
-    } else {
-        Forwarding::Missing
-    };
-    Ok(Offer { psci_version, core })
+    Offer::probe(&vm, &vcpu)
 }
 
 struct Empty<V>(V);
 
 impl<V: VmOps> Empty<V> {
-    fn new<H: Host<Vm = V>>(host: &H, layout: &Layout) -> Result<Self, Error> {
-        check_vcpus(host, layout)?;
-        let vm = host.create_vm(address_bits(host, layout)?)?;
+    fn new<H: Host<Vm = V>>(host: &H, blueprint: &Blueprint<'_>) -> Result<Self, Error> {
+        check_vcpus(host, blueprint.layout)?;
+        check_execution_state(host, blueprint.execution_state)?;
+        let vm = host.create_vm(address_bits(host, blueprint.layout)?)?;
         vm.enable(Capability::NisvToUser)?;
         Ok(Self(vm))
     }
 
-    fn memory(self, memory: &GuestMemory) -> Result<WithMemory<V>, Error> {
-        for (slot, region) in (0..).zip(memory.mapping().iter()) {
+    fn memory(self, blueprint: &Blueprint<'_>) -> Result<WithMemory<V>, Error> {
+        let pieces = [Some(blueprint.memory), blueprint.stolen_time];
+        let regions = pieces
+            .into_iter()
+            .flatten()
+            .flat_map(|piece| piece.mapping().iter());
+        for (slot, region) in (0..).zip(regions) {
             self.0.map_ram(slot, region)?;
         }
         Ok(WithMemory(self.0))
@@ -92,8 +110,8 @@ impl<V: VmOps> Empty<V> {
 struct WithMemory<V>(V);
 
 impl<V: VmOps> WithMemory<V> {
-    fn vcpus(self, layout: &Layout) -> Result<WithVcpus<V>, Error> {
-        let vcpus = (0..layout.vcpus())
+    fn vcpus(self, blueprint: &Blueprint<'_>) -> Result<WithVcpus<V>, Error> {
+        let vcpus = (0..blueprint.layout.vcpus())
             .map(|index| self.0.create_vcpu(index.into()))
             .collect::<Result<_, _>>()?;
         Ok(WithVcpus { vm: self.0, vcpus })
@@ -106,11 +124,12 @@ struct WithVcpus<V: VmOps> {
 }
 
 impl<V: VmOps> WithVcpus<V> {
-    fn initialise(mut self, kind: FirmwareKind) -> Result<Initialised<V>, Error> {
+    fn initialise(mut self, blueprint: &Blueprint<'_>) -> Result<Initialised<V>, Error> {
+        let features = blueprint.features();
         for (index, vcpu) in (0..).zip(&mut self.vcpus) {
-            vcpu.init(match kind {
-                FirmwareKind::Core => Core::FEATURES,
-                FirmwareKind::Kernel => Kernel::features(index),
+            vcpu.init(match blueprint.config.firmware {
+                FirmwareKind::Core => features,
+                FirmwareKind::Kernel => Kernel::features(features, index.into()),
             })?;
             check_mpidr(vcpu, index)?;
         }
@@ -127,23 +146,19 @@ struct Initialised<V: VmOps> {
 }
 
 impl<V: VmOps> Initialised<V> {
-    /// Writes every firmware register, so that nothing is left to the host's defaults. The
-    /// optional services are off: core does not serve them yet.
-    fn promise(mut self, promise: Option<Promise>) -> Result<Promised<V>, Error> {
+    fn promise(
+        mut self,
+        blueprint: &Blueprint<'_>,
+        promise: Option<&Promise>,
+    ) -> Result<Promised<V>, Error> {
+        let config = blueprint.config;
         let first = &mut self.vcpus[0];
         let promise = match promise {
-            Some(promise) => promise,
-            None => promise_of(first)?,
+            Some(promise) => promise.clone(),
+            None => Promise::new(config, &Offer::probe(&self.vm, first)?)?
+                .with_implementation_of(config, first)?,
         };
-        first.set_register(
-            RegisterId::PSCI_VERSION,
-            promise.psci_version.value().into(),
-        )?;
-        for bitmap in BITMAPS {
-            if optional(first, bitmap)?.is_some() {
-                first.set_register(bitmap, 0)?;
-            }
-        }
+        promise.write(first)?;
         Ok(Promised {
             vm: self.vm,
             vcpus: self.vcpus,
@@ -159,21 +174,42 @@ struct Promised<V: VmOps> {
 }
 
 impl<V: VmOps> Promised<V> {
-    /// Under core, forwards every function id that KVM lets go.
-    fn firmware(self, kind: FirmwareKind) -> Result<WithFirmware<V>, Error> {
-        if kind == FirmwareKind::Core {
-            if !self.vm.supports_smccc_filter() {
-                return Err(Error::NoFilter);
+    /// What is not a register: stolen time, of each vCPU in either mode; under core the filter,
+    /// which forwards every function id that KVM lets go; under KVM its suspension of the system.
+    fn firmware(mut self, blueprint: &Blueprint<'_>) -> Result<WithFirmware<V>, Error> {
+        let Config {
+            firmware, features, ..
+        } = *blueprint.config;
+        if features.contains(Features::PV_TIME) {
+            for (index, vcpu) in (0..).zip(&mut self.vcpus) {
+                vcpu.set_stolen_time(GuestAddress(layout::stolen_time(index).value()))?;
             }
-            for (base, count) in FORWARDED {
-                self.vm.filter_smccc(base, count, FilterAction::Forward)?;
+        }
+        match firmware {
+            FirmwareKind::Kernel => {
+                if features.contains(Features::SYSTEM_SUSPEND) {
+                    self.vm.enable(Capability::SystemSuspend)?;
+                }
             }
+            FirmwareKind::Core => self.forward(features)?,
         }
         Ok(WithFirmware {
             vm: self.vm,
             vcpus: self.vcpus,
             promise: self.promise,
         })
+    }
+
+    /// PTP stays with the kernel if the guest is promised it: only that reads both clocks at once.
+    fn forward(&self, features: Features) -> Result<(), Error> {
+        let ranges = match features.contains(Features::PTP) {
+            true => &FORWARDED_BUT_PTP[..],
+            false => &FORWARDED,
+        };
+        for (base, count) in ranges {
+            self.vm.filter_smccc(*base, *count, FilterAction::Forward)?;
+        }
+        Ok(())
     }
 }
 
@@ -184,10 +220,10 @@ struct WithFirmware<V: VmOps> {
 }
 
 impl<V: VmOps> WithFirmware<V> {
-    fn gic(self, layout: &Layout) -> Result<Built<V>, Error> {
+    fn gic(self, blueprint: &Blueprint<'_>) -> Result<Built<V>, Error> {
         let gic = self.vm.create_gic_v3()?;
         gic.set_distributor(base(GIC_DISTRIBUTOR))?;
-        for (index, part) in (0..).zip(layout.redistributors()) {
+        for (index, part) in (0..).zip(blueprint.layout.redistributors()) {
             gic.add_redistributor_region(index, base(part.region), part.count)?;
         }
         gic.set_interrupt_count(layout::INTERRUPTS)?;
@@ -208,6 +244,14 @@ fn check_vcpus<H: Host>(host: &H, layout: &Layout) -> Result<(), Error> {
         Err(Error::TooManyVcpus { asked, most })
     } else {
         Ok(())
+    }
+}
+
+fn check_execution_state<H: Host>(host: &H, state: ExecutionState) -> Result<(), Error> {
+    match state {
+        ExecutionState::Aarch64 => Ok(()),
+        ExecutionState::Aarch32 if host.capability(Capability::El1_32Bit)? != 0 => Ok(()),
+        ExecutionState::Aarch32 => Err(Error::NoAarch32),
     }
 }
 
@@ -239,43 +283,6 @@ fn check_mpidr<V: VcpuOps>(vcpu: &V, index: u16) -> Result<(), Error> {
     }
 }
 
-/// The newest PSCI that both the host and core have, and the host's workaround levels.
-fn promise_of<V: VcpuOps>(vcpu: &V) -> Result<Promise, Error> {
-    let offered = vcpu.register(RegisterId::PSCI_VERSION)?;
-    let psci_version = u32::try_from(offered)
-        .ok()
-        .map(|offered| offered.min(PsciVersion::V1_1.value()))
-        .and_then(PsciVersion::from_value)
-        .ok_or(Error::PsciVersion { offered })?;
-    let mut workarounds = Workarounds::NONE;
-    for (register, workaround) in WORKAROUNDS {
-        let level = optional(vcpu, register)?.map_or(Level::NotAvailable, level);
-        workarounds = workarounds.with(workaround, level);
-    }
-    Ok(Promise {
-        psci_version,
-        workarounds,
-    })
-}
-
-/// The value of a register that older kernels do not have.
-fn optional<V: VcpuOps>(vcpu: &V, register: RegisterId) -> Result<Option<u64>, Error> {
-    match vcpu.register(register) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.errno == Errno::ENOENT => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// KVM's levels: of workarounds 1 and 3 0, 1 and 2; of workaround 2 0 and 3.
-fn level(value: u64) -> Level {
-    match value {
-        0 => Level::NotAvailable,
-        1 => Level::Available,
-        _ => Level::NotRequired,
-    }
-}
-
 fn base(region: Region) -> GuestAddress {
     GuestAddress(region.base().value())
 }
@@ -287,32 +294,50 @@ const FORWARDED: [(u32, u32); 3] = [
     (0xc001_0000, 0x3fff_0000),
 ];
 
-const BITMAPS: [RegisterId; 4] = [
-    RegisterId::STD_BITMAP,
-    RegisterId::STD_HYP_BITMAP,
-    RegisterId::VENDOR_HYP_BITMAP,
-    RegisterId::VENDOR_HYP_BITMAP_2,
-];
-
-const WORKAROUNDS: [(RegisterId, Workaround); 3] = [
-    (RegisterId::WORKAROUND_1, Workaround::One),
-    (RegisterId::WORKAROUND_2, Workaround::Two),
-    (RegisterId::WORKAROUND_3, Workaround::Three),
+/// The same without PTP, 0x8600_0001.
+const FORWARDED_BUT_PTP: [(u32, u32); 4] = [
+    (0, 0x8000_0000),
+    (0x8001_0000, 0x05ff_0001),
+    (0x8600_0002, 0x39ff_fffe),
+    (0xc001_0000, 0x3fff_0000),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::tests::{core, kernel};
     use crate::memory::MINIMUM_RAM;
     use crate::sys::Operation;
     use crate::sys::fake::{FakeHost, Record};
 
     const PSCI_0_2: VcpuFeatures = VcpuFeatures::PSCI_0_2;
 
-    fn built(host: &FakeHost, vcpus: u16, kind: FirmwareKind) -> Result<Promise, Error> {
+    /// Builds a machine of AArch64 on the least RAM.
+    fn built(host: &FakeHost, config: &Config) -> Result<Promise, Error> {
+        built_for(ExecutionState::Aarch64, host, config)
+    }
+
+    fn built_for(
+        execution_state: ExecutionState,
+        host: &FakeHost,
+        config: &Config,
+    ) -> Result<Promise, Error> {
         let memory = GuestMemory::new(MINIMUM_RAM).unwrap();
-        let layout = Layout::new(vcpus, memory.region()).unwrap();
-        build(host, &layout, &memory, kind, None).map(|built| built.promise)
+        let page = GuestMemory::stolen_time().unwrap();
+        let layout = Layout::new(config.vcpus, memory.region()).unwrap();
+        let stolen_time = config.features.contains(Features::PV_TIME).then_some(&page);
+        let blueprint = Blueprint {
+            config,
+            layout: &layout,
+            memory: &memory,
+            stolen_time,
+            execution_state,
+        };
+        blueprint.build(host, None).map(|built| built.promise)
+    }
+
+    fn with(features: Features, config: Config) -> Config {
+        Config { features, ..config }
     }
 
     /// A machine whose addresses end there.
@@ -362,14 +387,28 @@ mod tests {
                     ask(RegisterId::WORKAROUND_1),
                     ask(RegisterId::WORKAROUND_2),
                     ask(RegisterId::WORKAROUND_3),
-                    tell(RegisterId::PSCI_VERSION, 0x1_0001),
                     ask(RegisterId::STD_BITMAP),
-                    tell(RegisterId::STD_BITMAP, 0),
                     ask(RegisterId::STD_HYP_BITMAP),
-                    tell(RegisterId::STD_HYP_BITMAP, 0),
                     ask(RegisterId::VENDOR_HYP_BITMAP),
-                    tell(RegisterId::VENDOR_HYP_BITMAP, 0),
                     ask(RegisterId::VENDOR_HYP_BITMAP_2),
+                ],
+            ),
+            host_and(&[Operation::ProbeSmcccFilter]),
+            of(0, &[Operation::ProbeStolenTime]),
+            host_and(&[
+                Operation::Capability(Capability::SystemSuspend),
+                Operation::Capability(Capability::El1_32Bit),
+            ]),
+            of(
+                0,
+                &[
+                    tell(RegisterId::PSCI_VERSION, 0x1_0001),
+                    tell(RegisterId::WORKAROUND_1, 2),
+                    tell(RegisterId::WORKAROUND_2, 3),
+                    tell(RegisterId::WORKAROUND_3, 2),
+                    tell(RegisterId::STD_BITMAP, 0),
+                    tell(RegisterId::STD_HYP_BITMAP, 0),
+                    tell(RegisterId::VENDOR_HYP_BITMAP, 0),
                 ],
             ),
         ]
@@ -395,24 +434,38 @@ mod tests {
     /// As Linux 6.12: the second bitmap of vendor services is younger.
     fn without_the_youngest_register() -> FakeHost {
         let host = FakeHost::new();
-        host.fail(
-            Operation::Register(RegisterId::VENDOR_HYP_BITMAP_2),
-            Errno::ENOENT,
-        );
+        let youngest = Operation::Register(RegisterId::VENDOR_HYP_BITMAP_2);
+        host.fail(youngest, crate::sys::Errno::ENOENT);
         host
+    }
+
+    fn forward(base: u32, count: u32) -> Operation {
+        Operation::FilterSmccc {
+            base,
+            count,
+            action: FilterAction::Forward,
+        }
+    }
+
+    /// What a machine of one vCPU is given besides what every machine has.
+    fn given(config: &Config) -> Vec<Operation> {
+        let host = FakeHost::new();
+        built(&host, config).unwrap();
+        let log = host.log().into_iter().map(|(_, operation)| operation);
+        log.filter(|operation| match operation {
+            Operation::MapRam { slot, .. } => *slot != 0,
+            Operation::Enable(capability) => *capability != Capability::NisvToUser,
+            Operation::SetStolenTime(_) | Operation::FilterSmccc { .. } => true,
+            _ => false,
+        })
+        .collect()
     }
 
     #[test]
     fn under_core_every_vcpu_is_on_and_every_call_that_kvm_lets_go_is_forwarded() {
         let host = without_the_youngest_register();
-        built(&host, 2, FirmwareKind::Core).unwrap();
-        let forward = |base, count| Operation::FilterSmccc {
-            base,
-            count,
-            action: FilterAction::Forward,
-        };
+        built(&host, &core(2)).unwrap();
         let filter = host_and(&[
-            Operation::ProbeSmcccFilter,
             forward(0, 0x8000_0000),
             forward(0x8001_0000, 0x3fff_0000),
             forward(0xc001_0000, 0x3fff_0000),
@@ -423,15 +476,89 @@ mod tests {
     #[test]
     fn under_the_kernel_all_but_the_first_are_off_and_nothing_is_forwarded() {
         let host = without_the_youngest_register();
-        built(&host, 2, FirmwareKind::Kernel).unwrap();
+        built(&host, &kernel(2)).unwrap();
         let off = VcpuFeatures::PSCI_0_2 | VcpuFeatures::POWER_OFF;
         assert_eq!(host.log(), [first_half(off), gic(2)].concat());
     }
 
     #[test]
+    fn ptp_stays_with_the_kernel_where_it_is_promised() {
+        let expected = [
+            forward(0, 0x8000_0000),
+            forward(0x8001_0000, 0x05ff_0001),
+            forward(0x8600_0002, 0x39ff_fffe),
+            forward(0xc001_0000, 0x3fff_0000),
+        ];
+        assert_eq!(given(&with(Features::PTP, core(1))), expected);
+    }
+
+    #[test]
+    fn system_suspend_is_switched_on_where_kvm_answers_and_it_is_named() {
+        let config = with(Features::SYSTEM_SUSPEND, kernel(1));
+        assert_eq!(
+            given(&config),
+            [Operation::Enable(Capability::SystemSuspend)]
+        );
+        assert_eq!(given(&kernel(1)), []);
+        assert_eq!(
+            given(&with(Features::SYSTEM_SUSPEND, core(1))),
+            given(&core(1))
+        );
+    }
+
+    #[test]
+    fn stolen_time_of_every_vcpu_has_its_place_in_memory_of_its_own() {
+        let map = Operation::MapRam {
+            slot: 1,
+            start: GuestAddress(0x090a_0000),
+            size: 0x1_0000,
+        };
+        let place = |address| Operation::SetStolenTime(GuestAddress(address));
+        let expected = [map, place(0x090a_0000), place(0x090a_0040)];
+        assert_eq!(given(&with(Features::PV_TIME, kernel(2))), expected);
+        assert_eq!(given(&with(Features::PV_TIME, core(2)))[..3], expected);
+    }
+
+    #[test]
+    fn psci_0_1_is_what_vcpus_without_a_newer_one_have() {
+        let host = FakeHost::new().with_register(RegisterId::PSCI_VERSION, 1);
+        let config = Config {
+            psci_version: Some(PsciVersion::V0_1),
+            ..kernel(2)
+        };
+        built(&host, &config).unwrap();
+        let inits = |index| host.log_of(index)[1];
+        assert_eq!(inits(0), Operation::Init(VcpuFeatures::NONE));
+        assert_eq!(inits(1), Operation::Init(VcpuFeatures::POWER_OFF));
+        let told = Operation::SetRegister(RegisterId::PSCI_VERSION, 1);
+        assert!(host.log_of(0).contains(&told));
+    }
+
+    #[test]
+    fn an_aarch32_image_has_vcpus_of_32_bits() {
+        let host = FakeHost::new();
+        built_for(ExecutionState::Aarch32, &host, &core(1)).unwrap();
+        let features = VcpuFeatures::PSCI_0_2 | VcpuFeatures::EL1_32BIT;
+        assert_eq!(host.log_of(0)[1], Operation::Init(features));
+    }
+
+    #[test]
+    fn an_aarch32_image_is_refused_where_there_is_no_aarch32() {
+        let host = FakeHost::new().without(Capability::El1_32Bit);
+        let error = built_for(ExecutionState::Aarch32, &host, &core(1)).unwrap_err();
+        assert!(
+            error.to_string().starts_with(
+                "cannot run an AArch32 image: this host's CPUs have no AArch32 at EL1"
+            ),
+            "{error}"
+        );
+        assert!(built(&host, &core(1)).is_ok());
+    }
+
+    #[test]
     fn many_vcpus_have_two_regions_of_redistributors() {
         let host = FakeHost::new();
-        built(&host, 130, FirmwareKind::Core).unwrap();
+        built(&host, &core(130)).unwrap();
         let regions = host
             .log()
             .into_iter()
@@ -448,73 +575,9 @@ mod tests {
     }
 
     #[test]
-    fn a_host_without_any_firmware_register_but_the_first_promises_no_workaround() {
-        let host = FakeHost::new();
-        for register in BITMAPS
-            .into_iter()
-            .chain(WORKAROUNDS.map(|(register, _)| register))
-        {
-            host.fail(Operation::Register(register), Errno::ENOENT);
-        }
-        let promise = built(&host, 1, FirmwareKind::Kernel).unwrap();
-        assert_eq!(promise.workarounds, Workarounds::NONE);
-        let writes = host.log_of(0).into_iter();
-        let writes = writes.filter(|operation| matches!(operation, Operation::SetRegister(..)));
-        assert_eq!(
-            writes.collect::<Vec<_>>(),
-            [Operation::SetRegister(RegisterId::PSCI_VERSION, 0x1_0001)]
-        );
-    }
-
-    #[test]
-    fn a_register_that_cannot_be_read_for_another_reason_is_an_error() {
-        let host = FakeHost::new();
-        host.fail(Operation::Register(RegisterId::STD_BITMAP), Errno::EPERM);
-        assert!(matches!(
-            built(&host, 1, FirmwareKind::Core),
-            Err(Error::Kvm(error)) if error.errno == Errno::EPERM
-        ));
-    }
-
-    #[test]
-    fn workaround_levels_are_the_hosts() {
-        let host = FakeHost::new()
-            .with_register(RegisterId::WORKAROUND_1, 1)
-            .with_register(RegisterId::WORKAROUND_2, 3)
-            .with_register(RegisterId::WORKAROUND_3, 0);
-        let workarounds = built(&host, 1, FirmwareKind::Core).unwrap().workarounds;
-        let levels = [Workaround::One, Workaround::Two, Workaround::Three]
-            .map(|workaround| workarounds.level(workaround));
-        assert_eq!(
-            levels,
-            [Level::Available, Level::NotRequired, Level::NotAvailable]
-        );
-    }
-
-    #[test]
-    fn the_promised_psci_is_the_newest_that_both_have() {
-        for (offered, promised) in [(0x1_0003, 0x1_0001), (0x1_0000, 0x1_0000), (0x2, 0x2)] {
-            let host = FakeHost::new().with_register(RegisterId::PSCI_VERSION, offered);
-            let promise = built(&host, 1, FirmwareKind::Core).unwrap();
-            assert_eq!(promise.psci_version.value(), promised);
-        }
-    }
-
-    #[test]
-    fn a_psci_that_we_do_not_know_is_an_error() {
-        for offered in [0x1, 1 << 32] {
-            let host = FakeHost::new().with_register(RegisterId::PSCI_VERSION, offered);
-            assert!(matches!(
-                built(&host, 1, FirmwareKind::Kernel),
-                Err(Error::PsciVersion { offered: found }) if found == offered
-            ));
-        }
-    }
-
-    #[test]
     fn an_affinity_of_another_form_is_an_error() {
         let host = FakeHost::new().with_register(RegisterId::MPIDR_EL1, 0x8000_0100);
-        let error = built(&host, 1, FirmwareKind::Core).unwrap_err().to_string();
+        let error = built(&host, &core(1)).unwrap_err().to_string();
         assert!(
             error.starts_with("vCPU 0 has MPIDR_EL1 0x80000100 where its affinity has to be 0x0:"),
             "{error}"
@@ -524,7 +587,7 @@ mod tests {
     #[test]
     fn more_vcpus_than_the_host_gives_are_refused_before_anything_is_made() {
         let host = FakeHost::new().with_capability(Capability::MaxVcpus, 8);
-        let error = built(&host, 9, FirmwareKind::Core).unwrap_err();
+        let error = built(&host, &core(9)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot make a machine with 9 vCPUs: this host's KVM gives a VM at most 8; ask for \
@@ -551,36 +614,9 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_tells_of_the_filter() {
-        let filtering = offer_of(&FakeHost::new()).unwrap();
-        assert_eq!(filtering.core, Forwarding::Offered);
-        assert_eq!(filtering.psci_version, PsciVersion::V1_1);
-        let old = offer_of(&FakeHost::new().without_smccc_filter()).unwrap();
-        assert_eq!(old.core, Forwarding::Missing);
-    }
-
-    #[test]
-    fn an_offer_can_be_had_of_a_host_with_few_bits_of_address() {
-        let host = FakeHost::new().with_capability(Capability::VmIpaSize, 36);
-        offer_of(&host).unwrap();
-        assert_eq!(host.log()[1], (None, Operation::CreateVm { ipa_bits: 36 }));
-        assert_eq!(host.log().last(), Some(&(None, Operation::CloseVm)));
-    }
-
-    #[test]
-    fn core_is_refused_without_a_filter_and_the_kernel_is_not() {
-        let offer = offer_of(&FakeHost::new().without_smccc_filter()).unwrap();
-        assert!(offer.check(FirmwareKind::Kernel).is_ok());
-        let refused = offer.check(FirmwareKind::Core).unwrap_err();
-        let expected = "cannot run with --firmware core: this host's kernel has no SMCCC filter to \
-                        forward firmware calls with (Linux 6.4 and newer have it); use --firmware \
-                        kernel, or a newer host such as --host lab:6.12";
-        assert_eq!(refused.to_string(), expected);
+    fn core_needs_the_filter_and_the_kernel_does_not() {
         let host = FakeHost::new().without_smccc_filter();
-        assert!(matches!(
-            built(&host, 1, FirmwareKind::Core),
-            Err(Error::NoFilter)
-        ));
-        assert!(built(&host, 1, FirmwareKind::Kernel).is_ok());
+        assert!(matches!(built(&host, &core(1)), Err(Error::NoFilter)));
+        assert!(built(&host, &kernel(1)).is_ok());
     }
 }

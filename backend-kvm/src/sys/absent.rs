@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 
-use vm_memory::{GuestAddress, GuestRegionMmap};
+use vm_memory::{GuestAddress, GuestRegionMmap, VolatileSlice};
 
 use super::{
     Capability, Exit, FilterAction, GicOps, Host, Kick, Level, MpState, RegisterId, Result,
@@ -107,6 +107,18 @@ impl VcpuOps for Absent {
     }
 
     fn set_mp_state(&mut self, _: MpState) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn supports_stolen_time(&self) -> bool {
+        match self.0 {}
+    }
+
+    fn set_stolen_time(&mut self, _: GuestAddress) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn clean_and_invalidate(&self, _: &VolatileSlice<'_>) {
         match self.0 {}
     }
 

@@ -46,6 +46,13 @@ impl Error {
             (Operation::FilterSmccc { .. }, Errno::EEXIST) => {
                 "the range meets an earlier one, or one that KVM keeps for itself"
             }
+            (
+                Operation::SetRegister(
+                    RegisterId::WORKAROUND_1 | RegisterId::WORKAROUND_2 | RegisterId::WORKAROUND_3,
+                    _,
+                ),
+                Errno::EINVAL,
+            ) => "the host protects its guests less than when this was promised",
             (Operation::Run, Errno::ENOSYS) => {
                 "the guest made an access that KVM cannot decode (KVM_CAP_ARM_NISV_TO_USER is off)"
             }
@@ -69,7 +76,7 @@ impl fmt::Display for Error {
 
 /// Everything that is asked of KVM, with its arguments.
 ///
-/// Closing, completing a read and kicking cannot fail; they are here because tests look at the
+/// Closing, completing a read, cleaning caches and kicking cannot fail; they are here because tests look at the
 /// order of all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -151,6 +158,15 @@ pub enum Operation {
     MpState,
     /// [`VcpuOps::set_mp_state`](super::VcpuOps::set_mp_state).
     SetMpState(MpState),
+    /// [`VcpuOps::supports_stolen_time`](super::VcpuOps::supports_stolen_time).
+    ProbeStolenTime,
+    /// [`VcpuOps::set_stolen_time`](super::VcpuOps::set_stolen_time).
+    SetStolenTime(GuestAddress),
+    /// [`VcpuOps::clean_and_invalidate`](super::VcpuOps::clean_and_invalidate).
+    CleanAndInvalidate {
+        /// Bytes.
+        size: usize,
+    },
     /// [`VcpuOps::inject_external_abort`](super::VcpuOps::inject_external_abort).
     InjectExternalAbort,
     /// [`VcpuOps::run`](super::VcpuOps::run).
@@ -190,6 +206,9 @@ impl Operation {
             Self::SetRegister(..) => "KVM_SET_ONE_REG",
             Self::MpState => "KVM_GET_MP_STATE",
             Self::SetMpState(_) => "KVM_SET_MP_STATE",
+            Self::ProbeStolenTime => "KVM_HAS_DEVICE_ATTR of stolen time",
+            Self::SetStolenTime(_) => "KVM_SET_DEVICE_ATTR of stolen time",
+            Self::CleanAndInvalidate { .. } => "cleaning and invalidating caches",
             Self::InjectExternalAbort => "KVM_SET_VCPU_EVENTS with an external abort",
             Self::Run => "KVM_RUN",
             Self::CompleteRead(_) => "completing a read",
@@ -219,9 +238,12 @@ impl fmt::Display for Operation {
             } => {
                 write!(f, " of {count:#x} calls from {base:#x} to {action:?}")
             }
-            Self::SetDistributor(base) | Self::SetRedistributors(base) => {
+            Self::SetDistributor(base)
+            | Self::SetRedistributors(base)
+            | Self::SetStolenTime(base) => {
                 write!(f, " at {:#x}", base.0)
             }
+            Self::CleanAndInvalidate { size } => write!(f, " of {size:#x} bytes"),
             Self::AddRedistributorRegion { index, base, count } => {
                 write!(f, ", number {index} of {count}, at {:#x}", base.0)
             }

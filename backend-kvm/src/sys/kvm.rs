@@ -16,9 +16,10 @@ use kvm_bindings::{
     kvm_vcpu_events, kvm_vcpu_init,
 };
 use kvm_ioctls::{DeviceFd, VcpuFd, VmFd};
-use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, MmapRegion};
+use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, MmapRegion, VolatileSlice};
 
 use super::abi::{PAYLOAD, decode, mp_state, redistributor_region, smccc_filter, spi_line};
+use super::cache;
 use super::kick::{Kicked, Kicker};
 use super::{
     Capability, Errno, Error, Exit, FilterAction, GicOps, Host, Level, MpState, Operation,
@@ -341,6 +342,21 @@ impl VcpuOps for Vcpu {
         set.map_err(self.refused(Operation::SetMpState(state)))
     }
 
+    fn supports_stolen_time(&self) -> bool {
+        self.fd.has_device_attr(&stolen_time(0)).is_ok()
+    }
+
+    fn set_stolen_time(&mut self, base: GuestAddress) -> Result<()> {
+        let set = self
+            .fd
+            .set_device_attr(&stolen_time(&raw const base.0 as u64));
+        set.map_err(self.refused(Operation::SetStolenTime(base)))
+    }
+
+    fn clean_and_invalidate(&self, memory: &VolatileSlice<'_>) {
+        cache::clean_and_invalidate(memory);
+    }
+
     fn run(&mut self) -> Result<Exit> {
         self.kicked
             .attach()
@@ -431,6 +447,17 @@ impl Vcpu {
     }
 }
 
+/// The attribute of a vCPU that places its structure of stolen time; `address` is that of the
+/// guest address, alive in the caller.
+fn stolen_time(address: u64) -> kvm_device_attr {
+    kvm_device_attr {
+        group: KVM_ARM_VCPU_PVTIME_CTRL,
+        attr: KVM_ARM_VCPU_PVTIME_IPA,
+        addr: address,
+        flags: 0,
+    }
+}
+
 /// What the kernel answers about a capability, which is negative only for an error.
 fn quantity(capability: Capability, answer: i32) -> Result<u32> {
     u32::try_from(answer).map_err(|_| {
@@ -454,6 +481,8 @@ fn refused_by(vcpu: Option<u32>, operation: Operation) -> impl FnOnce(kvm_ioctls
 // `uapi/linux/kvm.h` and `uapi/asm/kvm.h` of arm64, in the widths their fields have.
 const KVM_ARM_VM_SMCCC_CTRL: u32 = 0;
 const KVM_ARM_VM_SMCCC_FILTER: u64 = 0;
+const KVM_ARM_VCPU_PVTIME_CTRL: u32 = 2;
+const KVM_ARM_VCPU_PVTIME_IPA: u64 = 0;
 const KVM_DEV_TYPE_ARM_VGIC_V3: u32 = 7;
 const KVM_DEV_ARM_VGIC_GRP_ADDR: u32 = 0;
 const KVM_DEV_ARM_VGIC_GRP_NR_IRQS: u32 = 3;

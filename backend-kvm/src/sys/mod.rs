@@ -18,6 +18,8 @@
 // What only the arm64 side uses is compiled elsewhere for its tests.
 #[cfg(any(test, all(target_os = "linux", target_arch = "aarch64")))]
 mod abi;
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+mod cache;
 // In its place where there is no such KVM.
 #[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
 mod absent;
@@ -29,7 +31,7 @@ mod register;
 
 #[cfg(test)]
 pub(crate) mod fake;
-// The only file for one architecture: these ioctls exist on arm64 Linux alone.
+// With `cache` the only file for one architecture: these ioctls exist on arm64 Linux alone.
 #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
 pub mod kvm;
 
@@ -42,7 +44,7 @@ pub use register::RegisterId;
 use std::fmt;
 use std::ops::BitOr;
 
-use vm_memory::{GuestAddress, GuestRegionMmap};
+use vm_memory::{GuestAddress, GuestRegionMmap, VolatileSlice};
 
 /// Opens this machine's KVM.
 ///
@@ -166,6 +168,19 @@ pub trait VcpuOps: Send {
     /// Sets whether the vCPU executes; touches no register (KVM_SET_MP_STATE).
     /// [`MpState::Suspended`] needs Linux 5.19.
     fn set_mp_state(&mut self, state: MpState) -> Result<()>;
+
+    /// Whether the kernel can tell the guest how long its vCPUs had to wait for the host's CPUs
+    /// (KVM_HAS_DEVICE_ATTR of KVM_ARM_VCPU_PVTIME_IPA).
+    fn supports_stolen_time(&self) -> bool;
+
+    /// Places the vCPU's 64-byte structure of stolen time, 64-byte aligned and in mapped RAM
+    /// (KVM_ARM_VCPU_PVTIME_IPA). From then on the kernel adds to it at every entry of the guest,
+    /// the whole run delay of the running thread the first time. EEXIST if it is placed already.
+    fn set_stolen_time(&mut self, base: GuestAddress) -> Result<()>;
+
+    /// Writes `memory`, which the guest sees too, out of every cache to the point of coherency
+    /// (DC CIVAC of each line).
+    fn clean_and_invalidate(&self, memory: &VolatileSlice<'_>);
 
     /// Lets the guest execute on this thread until something needs an answer (KVM_RUN). The first
     /// run of any vCPU freezes the VM's configuration, even one that a kick ends at once.

@@ -29,6 +29,10 @@ impl RegisterId {
 
     /// MIDR_EL1.
     pub const MIDR_EL1: Self = Self::system(3, 0, 0, 0, 0);
+    /// REVIDR_EL1.
+    pub const REVIDR_EL1: Self = Self::system(3, 0, 0, 0, 6);
+    /// AIDR_EL1.
+    pub const AIDR_EL1: Self = Self::system(3, 1, 0, 0, 7);
     /// MPIDR_EL1.
     pub const MPIDR_EL1: Self = Self::system(3, 0, 0, 0, 5);
     /// ID_AA64MMFR0_EL1.
@@ -133,6 +137,8 @@ const NAMES: &[(RegisterId, &str)] = &[
     (RegisterId::ELR_EL1, "ELR_EL1"),
     (RegisterId::SPSR_EL1, "SPSR_EL1"),
     (RegisterId::MIDR_EL1, "MIDR_EL1"),
+    (RegisterId::REVIDR_EL1, "REVIDR_EL1"),
+    (RegisterId::AIDR_EL1, "AIDR_EL1"),
     (RegisterId::MPIDR_EL1, "MPIDR_EL1"),
     (RegisterId::ID_AA64MMFR0_EL1, "ID_AA64MMFR0_EL1"),
     (RegisterId::SCTLR_EL1, "SCTLR_EL1"),
@@ -186,6 +192,8 @@ mod tests {
     fn system_registers_follow_their_encoding() {
         assert_eq!(RegisterId::MIDR_EL1.raw(), 0x6030_0000_0013_c000);
         assert_eq!(RegisterId::MPIDR_EL1.raw(), 0x6030_0000_0013_c005);
+        assert_eq!(RegisterId::REVIDR_EL1.raw(), 0x6030_0000_0013_c006);
+        assert_eq!(RegisterId::AIDR_EL1.raw(), 0x6030_0000_0013_c807);
         assert_eq!(RegisterId::ID_AA64MMFR0_EL1.raw(), 0x6030_0000_0013_c038);
         assert_eq!(RegisterId::SCTLR_EL1.raw(), 0x6030_0000_0013_c080);
         assert_eq!(RegisterId::TTBR0_EL1.raw(), 0x6030_0000_0013_c100);

@@ -90,6 +90,10 @@ impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
             match self.answer(exit)? {
                 Answered::Resume => {}
                 Answered::Prepare => return Ok(()),
+                Answered::PrepareAll => {
+                    self.board.control.kick_all();
+                    return Ok(());
+                }
                 Answered::Machine(event) => return Err(Stop::Event(event)),
                 Answered::Unexpected(exit) => return Err(self.crash(exit)),
             }

@@ -52,9 +52,17 @@ fn an_unknown_function_reads_no_register() {
 }
 
 #[test]
-fn cpu_on_reads_its_arguments_and_the_callers_byte_order() {
-    let expected = [&FIRST_ARGUMENTS[..], &[BYTE_ORDER], &results(ALREADY_ON)].concat();
+fn cpu_on_of_a_running_cpu_reads_its_target_alone() {
+    let expected = [&FIRST_ARGUMENTS[..1], &results(ALREADY_ON)].concat();
     assert_eq!(answered(CPU_ON, [0, 0x4008_0000, 0], core(1)), expected);
+}
+
+#[test]
+fn cpu_on_that_succeeds_reads_its_arguments_and_the_callers_byte_order() {
+    let host = start_another();
+    assert!(matches!(end(&host, core(2)), End::Off));
+    let expected = [&FIRST_ARGUMENTS[..], &[BYTE_ORDER], &results(SUCCESS)].concat();
+    assert_eq!(after_run(&host, 0, 0), expected);
 }
 
 #[test]

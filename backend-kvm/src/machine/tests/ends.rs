@@ -40,6 +40,16 @@ fn an_end_reaches_many_vcpus_that_are_off() {
 }
 
 #[test]
+fn an_end_reaches_a_vcpu_on_which_the_first_kicks_are_lost() {
+    let host = FakeHost::new();
+    let kicks = |log: &[Operation]| log.iter().filter(|it| **it == Operation::Kick).count();
+    host.script(0, [until_log_of(&host, 1, |log| runs(log) == 1)]);
+    host.script(1, [until_log_of(&host, 1, move |log| kicks(log) >= 3)]);
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    assert!(matches!(end(&host, kernel(2)), End::Off));
+}
+
+#[test]
 fn an_end_by_kvm_reaches_vcpus_inside_the_run() {
     let host = FakeHost::new();
     host.script(0, [until_log_of(&host, 1, |log| runs(log) == 1)]);

@@ -5,6 +5,9 @@ mod calls;
 mod console;
 mod ends;
 mod failures;
+mod features;
+mod memory_files;
+mod suspend;
 
 use std::io::{self, Write};
 use std::mem;
@@ -14,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use vambrace_core::firmware::{Dialect, KvmGeneration};
 
-use super::{Config, Devices, End, Error, FirmwareKind, Machine, OnReset, Report};
+use super::{Config, Devices, End, Error, Features, FirmwareKind, Machine, OnReset, Report};
 use crate::devices::Unclaimed;
 use crate::sys::fake::{FakeHost, Record, Step};
 use crate::sys::{Conduit, Exit, Operation, RegisterId, SystemEvent, SystemEventKind};
@@ -41,17 +44,20 @@ fn config(vcpus: u16, firmware: FirmwareKind) -> Config {
         boot_arguments: None,
         firmware,
         dialect: Dialect::Kvm(KvmGeneration::V6_12),
+        psci_version: None,
+        features: Features::empty(),
+        contents: Vec::new(),
         reset: OnReset::Reboot { most: 3 },
         time_limit: Some(Duration::from_secs(60)),
         flip: None,
     }
 }
 
-fn core(vcpus: u16) -> Config {
+pub(super) fn core(vcpus: u16) -> Config {
     config(vcpus, FirmwareKind::Core)
 }
 
-fn kernel(vcpus: u16) -> Config {
+pub(super) fn kernel(vcpus: u16) -> Config {
     config(vcpus, FirmwareKind::Kernel)
 }
 

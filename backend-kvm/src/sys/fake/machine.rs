@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap};
+use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, VolatileSlice};
 
 use super::super::{
     Capability, Errno, Error, Exit, FilterAction, GicOps, Host, Kick, Level, MpState, Operation,
@@ -250,6 +250,38 @@ impl VcpuOps for FakeVcpu {
     fn set_mp_state(&mut self, state: MpState) -> Result<()> {
         self.ask(Operation::SetMpState(state))?.cpus[self.number].mp_state = state;
         Ok(())
+    }
+
+    fn supports_stolen_time(&self) -> bool {
+        let asked = self.ask_initialised(Operation::ProbeStolenTime);
+        asked.is_ok_and(|state| state.stolen_time == Presence::Present)
+    }
+
+    fn set_stolen_time(&mut self, base: GuestAddress) -> Result<()> {
+        let operation = Operation::SetStolenTime(base);
+        let mut state = self.ask_initialised(operation)?;
+        let refused = match (state.stolen_time, state.cpus[self.number].stolen_time) {
+            (Presence::Absent, _) => Errno::ENXIO,
+            (Presence::Present, Presence::Present) => Errno::EEXIST,
+            (Presence::Present, Presence::Absent) if base.0.is_multiple_of(64) => {
+                state.cpus[self.number].stolen_time = Presence::Present;
+                return Ok(());
+            }
+            (Presence::Present, Presence::Absent) => Errno::EINVAL,
+        };
+        Err(Error {
+            vcpu: Some(self.index),
+            operation,
+            errno: refused,
+        })
+    }
+
+    fn clean_and_invalidate(&self, memory: &VolatileSlice<'_>) {
+        let size = memory.len();
+        drop(
+            self.host()
+                .note(self.index, Operation::CleanAndInvalidate { size }),
+        );
     }
 
     fn run(&mut self) -> Result<Exit> {

@@ -59,6 +59,7 @@ impl FakeHost {
             capabilities: BTreeMap::new(),
             registers: BTreeMap::from(FIRMWARE_REGISTERS),
             smccc_filter: Presence::Present,
+            stolen_time: Presence::Present,
             scripts: BTreeMap::new(),
             cpus: Vec::new(),
         };
@@ -94,6 +95,12 @@ impl FakeHost {
     /// Takes the SMCCC filter away, as before Linux 6.4.
     pub(crate) fn without_smccc_filter(self) -> Self {
         self.lock().smccc_filter = Presence::Absent;
+        self
+    }
+
+    /// Takes stolen time away, as a kernel without statistics of its scheduler.
+    pub(crate) fn without_stolen_time(self) -> Self {
+        self.lock().stolen_time = Presence::Absent;
         self
     }
 
@@ -135,6 +142,11 @@ impl FakeHost {
     pub(crate) fn power_on(&self, index: u32) {
         self.lock().newest(index).mp_state = MpState::Runnable;
         self.0.changed.notify_all();
+    }
+
+    /// Does what the kernel's CPU_OFF does: the vCPU's script rests.
+    pub(crate) fn power_off(&self, index: u32) {
+        self.lock().newest(index).mp_state = MpState::Stopped;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -183,6 +195,7 @@ struct State {
     /// What a new vCPU's registers hold.
     registers: BTreeMap<RegisterId, u64>,
     smccc_filter: Presence,
+    stolen_time: Presence,
     scripts: BTreeMap<u32, VecDeque<Step>>,
     /// Every vCPU ever made, in order.
     cpus: Vec<Cpu>,
@@ -226,6 +239,7 @@ struct Cpu {
     mp_state: MpState,
     kicked: bool,
     gone: bool,
+    stolen_time: Presence,
     registers: BTreeMap<RegisterId, u64>,
 }
 
@@ -240,6 +254,7 @@ impl Cpu {
             mp_state: MpState::Runnable,
             kicked: false,
             gone: false,
+            stolen_time: Presence::Absent,
             registers,
         }
     }
