@@ -14,10 +14,22 @@ use crate::{cpus::Cpu, expect::Proof};
 pub struct Claim {
     /// The claim in one sentence.
     pub sentence: &'static str,
+    /// The header as the runner reads it.
+    pub header: &'static str,
     /// Runs on the boot CPU.
     pub prove: fn() -> Proof,
     /// Runs on each CPU that CPU_ON starts.
     pub secondary: fn(&'static Cpu),
+}
+
+impl Claim {
+    /// Whether the header asks for this feature, by its name in `with`.
+    pub(crate) fn is_given(&self, feature: &str) -> bool {
+        let mut lines = self.header.lines();
+        lines
+            .find_map(|line| line.strip_prefix("with: "))
+            .is_some_and(|names| names.split(',').any(|name| name == feature))
+    }
 }
 
 // Each program defines it once, by `claim!`, with this very type.
@@ -62,6 +74,7 @@ macro_rules! claim {
             #[unsafe(no_mangle)]
             static vambrace_claim: $crate::claim::Claim = $crate::claim::Claim {
                 sentence: $sentence,
+                header: TEXT,
                 prove: $prove,
                 secondary: $secondary,
             };
@@ -73,4 +86,7 @@ macro_rules! claim {
     (@known kvm) => {};
     (@known ends) => {};
     (@known resets) => {};
+    (@known with) => {};
+    (@known dialect) => {};
+    (@known firmware) => {};
 }

@@ -14,7 +14,7 @@ use aarch64_cpu::{
 use tock_registers::interfaces::Readable as _;
 
 use crate::{
-    arch::entry,
+    arch::{entry, suspend},
     claim::CLAIM,
     expect::{self, Failure, Proof},
     firmware::{self, AFFINITY_INFO_64, CPU_ON_64, Call, Record, Returned},
@@ -88,6 +88,12 @@ pub fn current() -> &'static Cpu {
 #[must_use]
 pub fn entry_point() -> u64 {
     entry::secondary_entry()
+}
+
+/// The entry point of calls that [`Call::make_or_resume`] makes.
+#[must_use]
+pub fn resume_point() -> u64 {
+    suspend::resume_entry()
 }
 
 /// CPU_ON of CPU `index` at the harness's entry, recorded.
@@ -176,6 +182,18 @@ pub(crate) fn run_secondary(entry: EntryState) -> ! {
 }
 
 impl EntryState {
+    /// From x0 to x3, and the other fields in their order.
+    pub(crate) fn from_words(words: [u64; 8]) -> Self {
+        let [x0, x1, x2, x3, level_and_stack, sctlr, daif, mpidr] = words;
+        Self {
+            x: [x0, x1, x2, x3],
+            level_and_stack,
+            sctlr,
+            daif,
+            mpidr,
+        }
+    }
+
     /// The state in which every CPU begins: EL1 on its own stack pointer, exceptions masked, MMU and
     /// caches off (DEN0022 §6.4).
     ///
@@ -218,14 +236,11 @@ impl Cpu {
     /// The state in which the last start found it.
     #[must_use]
     pub fn entry_state(&self) -> EntryState {
-        let word = |index: usize| self.entry[index].load(Ordering::Relaxed);
-        EntryState {
-            x: [word(0), word(1), word(2), word(3)],
-            level_and_stack: word(4),
-            sctlr: word(5),
-            daif: word(6),
-            mpidr: word(7),
-        }
+        EntryState::from_words(
+            self.entry
+                .each_ref()
+                .map(|word| word.load(Ordering::Relaxed)),
+        )
     }
 
     pub(crate) fn enter(&self, state: &EntryState) {

@@ -18,7 +18,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Reset2,
-    Off,
+    /// By a call that carries no code: SYSTEM_OFF or its like, after an `exit:` line.
+    Off(Call),
 }
 
 /// Prints the verdict and leaves with 0 (it holds) or 1.
@@ -28,7 +29,12 @@ pub fn end(proof: Proof) -> ! {
 
 /// As [`end`], but by SYSTEM_OFF whatever else the firmware offers (`ends: off`).
 pub fn end_by_system_off(proof: Proof) -> ! {
-    conclude(proof, Way::Off)
+    conclude(proof, Way::off())
+}
+
+/// As [`end`], but by a call of the claim's own that turns the machine off (`ends: off`).
+pub fn end_by(call: Call, proof: Proof) -> ! {
+    conclude(proof, Way::Off(call))
 }
 
 /// Leaves with a code and no verdict.
@@ -67,10 +73,10 @@ fn conclude(proof: Proof, way: Way) -> ! {
 fn probe() -> Way {
     let version = firmware::hvc(PSCI_VERSION, &[]);
     if version.code() < 0x1_0000 {
-        return Way::Off;
+        return Way::off();
     }
     if firmware::hvc(PSCI_FEATURES, &[u64::from(SYSTEM_RESET2_64)]).code() < 0 {
-        return Way::Off;
+        return Way::off();
     }
     Way::Reset2
 }
@@ -80,10 +86,13 @@ fn print_calls(way: Way, code: u32) {
     announce(way, code);
     let calls = noinit::calls();
     let forwarded = calls.forwarded + 1;
-    line!(
-        "calls: {forwarded} forwarded, {} architecture",
-        calls.architecture
-    );
+    let architecture = calls.architecture;
+    match forwarded - calls.lost {
+        least if least < forwarded => {
+            line!("calls: {least} to {forwarded} forwarded, {architecture} architecture");
+        }
+        _ => line!("calls: {forwarded} forwarded, {architecture} architecture"),
+    }
 }
 
 fn announce(way: Way, code: u32) {
@@ -95,7 +104,7 @@ fn verdict(verdict: fmt::Arguments<'_>) {
 }
 
 fn take(way: Way, code: u32) -> ! {
-    if way == Way::Off {
+    if way != Way::Reset2 {
         line!("exit: {code}");
     }
     let returned = way.call(code).make_silently();
@@ -104,16 +113,20 @@ fn take(way: Way, code: u32) -> ! {
     verdict(format_args!("FAIL the last call returned"));
     if way == Way::Reset2 {
         line!("exit: {FAIL}");
-        Way::Off.call(FAIL).make_silently();
+        Way::off().call(FAIL).make_silently();
     }
     cpus::rest_for_ever()
 }
 
 impl Way {
+    fn off() -> Self {
+        Self::Off(Call::hvc(SYSTEM_OFF, &[]))
+    }
+
     fn call(self, code: u32) -> Call {
         match self {
             Self::Reset2 => Call::hvc(SYSTEM_RESET2_64, &[VENDOR_RESET | u64::from(code), 0]),
-            Self::Off => Call::hvc(SYSTEM_OFF, &[]),
+            Self::Off(call) => call,
         }
     }
 }

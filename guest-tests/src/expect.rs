@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::firmware::Returned;
+use crate::firmware::{Returned, Wakeup};
 
 /// The result of a claim's function, and of each step in it.
 pub type Proof = Result<(), Failure>;
@@ -66,6 +66,22 @@ pub fn holds(what: &'static str, found: u64, expected: &'static str, condition: 
         what,
         reason: Reason::Unexpected { expected, found },
     })
+}
+
+/// A call powered its CPU down, and the CPU came back at the entry point in the state of a reset, with
+/// the context in x0 (DEN0022 §6.4).
+///
+/// # Errors
+///
+/// Naming what is otherwise.
+pub fn resumed(what: &'static str, wakeup: Wakeup, context: u64) -> Proof {
+    match wakeup {
+        Wakeup::Returned(returned) => holds(what, returned.x[0], "resumed at the entry", false),
+        Wakeup::Resumed(state) => {
+            equal("x0 at the entry", state.x[0], context)?;
+            state.expect_reset()
+        }
+    }
 }
 
 impl Failure {

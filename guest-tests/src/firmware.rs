@@ -11,10 +11,14 @@ use core::{
 
 pub use crate::arch::conduit::Conduit;
 use crate::{
-    arch::conduit::REGISTERS,
-    cpus::{self, Deadline, WAIT_SECONDS},
+    arch::{
+        conduit::REGISTERS,
+        suspend::{self, Way},
+    },
+    claim::CLAIM,
+    cpus::{self, Deadline, EntryState, WAIT_SECONDS},
     expect::{Failure, Proof},
-    line, noinit,
+    functions, line, noinit,
 };
 
 /// SMCCC_VERSION
@@ -72,8 +76,29 @@ pub struct Returned {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     call: Call,
-    /// Nothing when the call does not return.
-    returned: Option<Returned>,
+    answer: Answer,
+}
+
+/// What the transcript says of a call's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// It does not return.
+    Nothing,
+    /// x0 to x3.
+    Registers(Returned),
+    /// What kind of answer it was: the registers differ from run to run.
+    Kind(&'static str),
+    /// It came back at its entry point, with this in x0.
+    Resumed(u64),
+}
+
+/// How a call came back that may power its CPU down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wakeup {
+    /// Behind the call.
+    Returned(Returned),
+    /// At the entry point, in this state.
+    Resumed(EntryState),
 }
 
 /// Makes a recorded call by `hvc #0`.
@@ -134,18 +159,38 @@ impl Call {
         self.make()
     }
 
+    /// Makes the call and records the kind of its answer instead of the registers, which differ
+    /// from run to run.
+    pub fn make_told(self, kind: impl FnOnce(Returned) -> &'static str) -> Returned {
+        let returned = self.make_silently();
+        record(&self.told(Answer::Kind(kind(returned))));
+        returned
+    }
+
+    /// Makes a call, by `hvc #0`, that may come back at its entry point if that is
+    /// [`cpus::resume_point`]; records which way.
+    pub fn make_or_resume(self) -> Wakeup {
+        self.count();
+        let mut registers = self.registers();
+        match suspend::call(&mut registers) {
+            Way::Returned => {
+                let returned = Returned::from_registers(&registers);
+                record(&self.answered(returned));
+                Wakeup::Returned(returned)
+            }
+            Way::Resumed(state) => {
+                record(&self.told(Answer::Resumed(state.x[0])));
+                Wakeup::Resumed(state)
+            }
+        }
+    }
+
     /// Makes the call; it is counted, but not recorded.
     pub fn make_silently(self) -> Returned {
         self.count();
-        let mut registers: [u64; REGISTERS] = core::array::from_fn(pattern);
-        registers[0] = self.x0;
-        registers[1..=self.given].copy_from_slice(&self.arguments[..self.given]);
+        let mut registers = self.registers();
         self.conduit.call(&mut registers);
-        let returned = Returned::from_registers(&registers);
-        if returned.changed != 0 {
-            CHANGED.fetch_add(1, Ordering::Relaxed);
-        }
-        returned
+        Returned::from_registers(&registers)
     }
 
     /// Makes the call until its answer satisfies `done`, and records the last answer only: how many
@@ -172,17 +217,23 @@ impl Call {
     }
 
     pub(crate) fn answered(self, returned: Returned) -> Record {
-        Record {
-            call: self,
-            returned: Some(returned),
-        }
+        self.told(Answer::Registers(returned))
     }
 
     pub(crate) fn unanswered(self) -> Record {
-        Record {
-            call: self,
-            returned: None,
-        }
+        self.told(Answer::Nothing)
+    }
+
+    fn told(self, answer: Answer) -> Record {
+        Record { call: self, answer }
+    }
+
+    /// x0 to x17 before the call.
+    fn registers(self) -> [u64; REGISTERS] {
+        let mut registers = core::array::from_fn(pattern);
+        registers[0] = self.x0;
+        registers[1..=self.given].copy_from_slice(&self.arguments[..self.given]);
+        registers
     }
 
     /// The function id: the low half of x0 (DEN0028 §2.6).
@@ -197,18 +248,24 @@ impl Call {
         match self.id() {
             // Arm architecture calls, SMC32 and SMC64.
             0x8000_0000..=0x8000_FFFF | 0xC000_0000..=0xC000_FFFF => noinit::count_architecture(),
+            // Promised, it stays with KVM: only the kernel reads both clocks at one instant.
+            0x8600_0001 if CLAIM.is_given("ptp") => noinit::count_architecture(),
             _ => noinit::count_forwarded(),
         }
     }
 }
 
 impl Returned {
+    /// Counts the call if it changed one of x4 to x17.
     fn from_registers(registers: &[u64; REGISTERS]) -> Self {
         let mut changed = 0;
         for (index, register) in registers.iter().enumerate().skip(4) {
             if *register != pattern(index) {
                 changed |= 1 << index;
             }
+        }
+        if changed != 0 {
+            CHANGED.fetch_add(1, Ordering::Relaxed);
         }
         let [x0, x1, x2, x3, ..] = *registers;
         Self {
@@ -251,44 +308,34 @@ impl fmt::Display for Record {
             out,
             "{} {} {:#x}(",
             call.conduit.name(),
-            name(call.id()),
+            functions::name(call.id()),
             call.x0
         )?;
         for (index, argument) in call.arguments[..call.given].iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             write!(out, "{separator}{argument:#x}")?;
         }
-        let Some(returned) = self.returned else {
-            return out.write_str(") = no return");
-        };
-        let [x0, x1, x2, x3] = returned.x;
-        write!(out, ") = {x0:#x} {x1:#x} {x2:#x} {x3:#x}")?;
-        if !returned.kept_x4_to_x17() {
+        out.write_str(") = ")?;
+        match self.answer {
+            Answer::Nothing => out.write_str("no return"),
+            Answer::Registers(returned) => returned.fmt(out),
+            Answer::Kind(kind) => out.write_str(kind),
+            Answer::Resumed(x0) => write!(out, "resumed at the entry with {x0:#x}"),
+        }
+    }
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [x0, x1, x2, x3] = self.x;
+        write!(out, "{x0:#x} {x1:#x} {x2:#x} {x3:#x}")?;
+        if !self.kept_x4_to_x17() {
             out.write_str(" x4-x17 changed:")?;
-            for index in (4..REGISTERS).filter(|index| returned.changed & (1 << index) != 0) {
+            for index in (4..REGISTERS).filter(|index| self.changed & (1 << index) != 0) {
                 write!(out, " x{index}")?;
             }
         }
         Ok(())
-    }
-}
-
-/// A function's name in its specification; SMC32 and SMC64 forms share it.
-fn name(id: u32) -> &'static str {
-    match id {
-        SMCCC_VERSION => "SMCCC_VERSION",
-        ARCH_FEATURES => "SMCCC_ARCH_FEATURES",
-        PSCI_VERSION => "PSCI_VERSION",
-        CPU_SUSPEND_32 | CPU_SUSPEND_64 => "CPU_SUSPEND",
-        CPU_OFF => "CPU_OFF",
-        CPU_ON_32 | CPU_ON_64 => "CPU_ON",
-        AFFINITY_INFO_32 | AFFINITY_INFO_64 => "AFFINITY_INFO",
-        MIGRATE_INFO_TYPE => "MIGRATE_INFO_TYPE",
-        SYSTEM_OFF => "SYSTEM_OFF",
-        SYSTEM_RESET => "SYSTEM_RESET",
-        PSCI_FEATURES => "PSCI_FEATURES",
-        SYSTEM_RESET2_32 | SYSTEM_RESET2_64 => "SYSTEM_RESET2",
-        _ => "unknown",
     }
 }
 

@@ -11,15 +11,19 @@
 #![no_std]
 
 pub mod arch;
+pub mod bench;
 pub mod claim;
 pub mod console;
 pub mod cpus;
 mod crash;
+pub mod doorbell;
 pub mod exit;
 pub mod expect;
 pub mod firmware;
+mod functions;
 pub mod noinit;
 mod notes;
+pub mod table;
 pub mod transcript;
 pub mod wakeup;
 

@@ -15,6 +15,7 @@ struct Survivor {
     boots: AtomicU64,
     forwarded: AtomicU64,
     architecture: AtomicU64,
+    lost: AtomicU64,
     words: [AtomicU64; WORDS],
 }
 
@@ -30,10 +31,22 @@ pub(crate) fn begin() {
         SURVIVOR.boots.fetch_add(1, Ordering::Relaxed);
         return;
     }
-    let counters = [&SURVIVOR.boots, &SURVIVOR.forwarded, &SURVIVOR.architecture];
+    let counters = [
+        &SURVIVOR.boots,
+        &SURVIVOR.forwarded,
+        &SURVIVOR.architecture,
+        &SURVIVOR.lost,
+    ];
     for word in counters.into_iter().chain(&SURVIVOR.words) {
         word.store(0, Ordering::Relaxed);
     }
+}
+
+/// Says what a reset that cleared all RAM has forgotten: the boots before this one, and the
+/// forwarded calls in them. There were none in the architecture range.
+pub fn remember(boots: u64, forwarded: u64) {
+    SURVIVOR.boots.fetch_add(boots, Ordering::Relaxed);
+    SURVIVOR.forwarded.fetch_add(forwarded, Ordering::Relaxed);
 }
 
 /// How often the machine has been reset since it began.
@@ -61,12 +74,15 @@ pub(crate) struct Calls {
     pub(crate) forwarded: u64,
     /// In the architecture range, which KVM never forwards.
     pub(crate) architecture: u64,
+    /// How many of the forwarded ones may never have been made.
+    pub(crate) lost: u64,
 }
 
 pub(crate) fn calls() -> Calls {
     Calls {
         forwarded: SURVIVOR.forwarded.load(Ordering::Relaxed),
         architecture: SURVIVOR.architecture.load(Ordering::Relaxed),
+        lost: SURVIVOR.lost.load(Ordering::Relaxed),
     }
 }
 
@@ -76,6 +92,12 @@ pub(crate) fn count_forwarded() {
 
 pub(crate) fn count_architecture() {
     SURVIVOR.architecture.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Says that the machine is reset while other CPUs make calls: up to so many of them are counted, and
+/// cut off before the firmware hears them.
+pub fn allow_lost_calls(count: u64) {
+    SURVIVOR.lost.fetch_add(count, Ordering::Relaxed);
 }
 
 const MAGIC: u64 = u64::from_le_bytes(*b"vambrace");

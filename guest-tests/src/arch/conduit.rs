@@ -16,12 +16,22 @@ pub enum Conduit {
     Hvc,
     /// `hvc #1`
     Hvc1,
+    /// `hvc #2`
+    Hvc2,
+    /// `hvc #3`
+    Hvc3,
     /// `hvc #0xffff`
     HvcFfff,
+    /// `hvc #0` with SCTLR_EL1.EE set: by a CPU whose data is big-endian.
+    HvcBigEndian,
     /// `smc #0`
     Smc,
     /// `smc #1`
     Smc1,
+    /// `smc #2`
+    Smc2,
+    /// `smc #3`
+    Smc3,
     /// `smc #0xffff`
     SmcFfff,
 }
@@ -77,9 +87,23 @@ macro_rules! conduits {
 conduits! {
     "conduit_hvc" "hvc #0";
     "conduit_hvc_1" "hvc #1";
+    "conduit_hvc_2" "hvc #2";
+    "conduit_hvc_3" "hvc #3";
     "conduit_hvc_ffff" "hvc #0xffff";
+    // Without the MMU, because EE turns the table walks around too. x19 and x20 are on the stack.
+    "conduit_hvc_big_endian" "mrs x19, SCTLR_EL1
+        bic x20, x19, #(1 << 0)
+        bic x20, x20, #(1 << 2)
+        orr x20, x20, #(1 << 25)
+        msr SCTLR_EL1, x20
+        isb
+        hvc #0
+        msr SCTLR_EL1, x19
+        isb";
     "conduit_smc" "smc #0";
     "conduit_smc_1" "smc #1";
+    "conduit_smc_2" "smc #2";
+    "conduit_smc_3" "smc #3";
     "conduit_smc_ffff" "smc #0xffff";
 }
 
@@ -88,9 +112,14 @@ conduits! {
 unsafe extern "C" {
     safe fn conduit_hvc(registers: &mut [u64; REGISTERS]);
     safe fn conduit_hvc_1(registers: &mut [u64; REGISTERS]);
+    safe fn conduit_hvc_2(registers: &mut [u64; REGISTERS]);
+    safe fn conduit_hvc_3(registers: &mut [u64; REGISTERS]);
     safe fn conduit_hvc_ffff(registers: &mut [u64; REGISTERS]);
+    safe fn conduit_hvc_big_endian(registers: &mut [u64; REGISTERS]);
     safe fn conduit_smc(registers: &mut [u64; REGISTERS]);
     safe fn conduit_smc_1(registers: &mut [u64; REGISTERS]);
+    safe fn conduit_smc_2(registers: &mut [u64; REGISTERS]);
+    safe fn conduit_smc_3(registers: &mut [u64; REGISTERS]);
     safe fn conduit_smc_ffff(registers: &mut [u64; REGISTERS]);
 }
 
@@ -100,9 +129,14 @@ impl Conduit {
         match self {
             Self::Hvc => conduit_hvc(registers),
             Self::Hvc1 => conduit_hvc_1(registers),
+            Self::Hvc2 => conduit_hvc_2(registers),
+            Self::Hvc3 => conduit_hvc_3(registers),
             Self::HvcFfff => conduit_hvc_ffff(registers),
+            Self::HvcBigEndian => conduit_hvc_big_endian(registers),
             Self::Smc => conduit_smc(registers),
             Self::Smc1 => conduit_smc_1(registers),
+            Self::Smc2 => conduit_smc_2(registers),
+            Self::Smc3 => conduit_smc_3(registers),
             Self::SmcFfff => conduit_smc_ffff(registers),
         }
     }
@@ -113,9 +147,14 @@ impl Conduit {
         match self {
             Self::Hvc => "hvc",
             Self::Hvc1 => "hvc#1",
+            Self::Hvc2 => "hvc#2",
+            Self::Hvc3 => "hvc#3",
             Self::HvcFfff => "hvc#0xffff",
+            Self::HvcBigEndian => "hvc(big-endian)",
             Self::Smc => "smc",
             Self::Smc1 => "smc#1",
+            Self::Smc2 => "smc#2",
+            Self::Smc3 => "smc#3",
             Self::SmcFfff => "smc#0xffff",
         }
     }
@@ -125,8 +164,14 @@ impl Conduit {
     #[must_use]
     pub fn reaches_the_firmware(self) -> bool {
         match self {
-            Self::Hvc | Self::Hvc1 | Self::HvcFfff | Self::Smc => true,
-            Self::Smc1 | Self::SmcFfff => false,
+            Self::Hvc
+            | Self::Hvc1
+            | Self::Hvc2
+            | Self::Hvc3
+            | Self::HvcFfff
+            | Self::HvcBigEndian
+            | Self::Smc => true,
+            Self::Smc1 | Self::Smc2 | Self::Smc3 | Self::SmcFfff => false,
         }
     }
 }

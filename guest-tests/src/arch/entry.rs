@@ -24,7 +24,9 @@ global_asm!(
     "   b       1f",
     "",
     ".global secondary_start",
+    ".global differential_secondary_entry", // the name that the differential run's host looks for
     "secondary_start:",
+    "differential_secondary_entry:",
     "   adrp    x9, {secondary_cpu}",
     "   add     x9, x9, :lo12:{secondary_cpu}",
     "   adrp    x10, __bss_end", // nothing to clear
@@ -37,17 +39,7 @@ global_asm!(
     "   mrs     x6, DAIF",
     "   mrs     x7, MPIDR_EL1",
     "",
-    "   msr     SPSel, #1",
-    "   msr     DAIFSet, #0xf",
-    "   adrp    x11, vectors",
-    "   add     x11, x11, :lo12:vectors",
-    "   msr     VBAR_EL1, x11",
-    "   msr     TPIDR_EL1, xzr", // depth of crashes, see `vectors`
-    "   mov     x11, #(3 << 20)", // FP and SIMD do not trap
-    "   msr     CPACR_EL1, x11",
-    "   mov     x11, #((13 << 4) | (1 << 2))", // event stream: WFE wakes every 2^14 ticks
-    "   msr     CNTKCTL_EL1, x11",
-    "   bl      translation_on",
+    "   bl      cpu_setup",
     "   bl      stack_base",
     "   cbz     x16, 3f",
     "   add     sp, x16, #0x10, lsl #12",
@@ -64,6 +56,23 @@ global_asm!(
     "   blr     x9",
     "3: wfi", // a CPU beyond the thirty-two with a stack
     "   b       3b",
+    "",
+    // Everything a CPU needs but a stack. Clobbers x11, x12, x16. Reads and writes no memory.
+    ".global cpu_setup",
+    "cpu_setup:",
+    "   mov     x12, x30",
+    "   msr     SPSel, #1",
+    "   msr     DAIFSet, #0xf",
+    "   adrp    x11, vectors",
+    "   add     x11, x11, :lo12:vectors",
+    "   msr     VBAR_EL1, x11",
+    "   msr     TPIDR_EL1, xzr", // depth of crashes, see `vectors`
+    "   mov     x11, #(3 << 20)", // FP and SIMD do not trap
+    "   msr     CPACR_EL1, x11",
+    "   mov     x11, #((13 << 4) | (1 << 2))", // event stream: WFE wakes every 2^14 ticks
+    "   msr     CNTKCTL_EL1, x11",
+    "   bl      translation_on",
+    "   br      x12",
     "",
     // Out: x16 = lowest address of this CPU's 64 KiB of stacks, or 0. Clobbers x17.
     ".global stack_base",

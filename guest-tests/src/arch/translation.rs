@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! 0x0000_0000   first 2 MiB unmapped (null pointers), then Device-nGnRE, never executable
+//! 0x090a_0000     but 64 KiB of it Normal, read-only: where the monitor puts stolen time, which the
+//!                 host writes through its caches
 //! 0x4000_0000   RAM as linker/guest.ld draws it, Normal write-back, inner shareable
 //! 0x8000_0000   the first 2 GiB once more: an alias, for programs that want an
 //!               address that is not its own translation
@@ -28,6 +30,8 @@ global_asm!(
     ".set EXECUTABLE_BLOCK,   0x0040000000000785",
     ".set READ_WRITE_BLOCK,   0x0060000000000705",
     ".set READ_WRITE_PAGE,    0x0060000000000707",
+    ".set READ_ONLY_PAGE,     0x0060000000000787",
+    ".set DEVICE_PAGE,        0x0060000000000403",
     "",
     ".section .rodata.translation, \"a\"",
     ".balign 4096",
@@ -40,7 +44,13 @@ global_asm!(
     "translation_devices:",
     "   .quad 0",
     "   .set address, 0x200000",
-    "   .rept 511",
+    "   .rept 71",
+    "       .quad address + DEVICE_BLOCK",
+    "       .set address, address + 0x200000",
+    "   .endr",
+    "   .quad translation_stolen_time + 3",
+    "   .set address, address + 0x200000",
+    "   .rept 439",
     "       .quad address + DEVICE_BLOCK",
     "       .set address, address + 0x200000",
     "   .endr",
@@ -69,6 +79,20 @@ global_asm!(
     "           .quad address + READ_WRITE_PAGE",
     "           .set address, address + 0x1000",
     "       .endr",
+    "   .endr",
+    "translation_stolen_time:",
+    "   .set address, 0x09000000",
+    "   .rept 160",
+    "       .quad address + DEVICE_PAGE",
+    "       .set address, address + 0x1000",
+    "   .endr",
+    "   .rept 16",
+    "       .quad address + READ_ONLY_PAGE",
+    "       .set address, address + 0x1000",
+    "   .endr",
+    "   .rept 336",
+    "       .quad address + DEVICE_PAGE",
+    "       .set address, address + 0x1000",
     "   .endr",
     "",
     // In: nothing. Clobbers x30 (as a call does), x16. Reads and writes no memory.
