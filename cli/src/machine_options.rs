@@ -3,8 +3,9 @@
 use std::str::FromStr;
 
 use vambrace_core::firmware::{self, KvmGeneration};
+use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::layout::MAXIMUM_VCPUS;
-use vambrace_kvm::machine::{Config, FirmwareKind, OnReset};
+use vambrace_kvm::machine::{Config, Features, FirmwareKind, OnReset};
 
 use crate::failure::Failure;
 use crate::host::version_of;
@@ -107,6 +108,9 @@ pub(crate) fn config(vcpus: u16, memory: u64) -> Config {
         boot_arguments: None,
         firmware: FirmwareKind::Kernel,
         dialect: firmware::Dialect::Specification,
+        psci_version: None,
+        features: Features::empty(),
+        contents: Vec::new(),
         reset: OnReset::Reboot {
             most: DEFAULT_RESETS,
         },
@@ -124,10 +128,34 @@ pub(crate) fn parse_vcpus(text: &str) -> Result<u16, String> {
     vcpus.ok_or_else(|| format!("write a number from 1 to {MAXIMUM_VCPUS}"))
 }
 
+/// A PSCI version, as people write it.
+pub(crate) fn parse_psci(text: &str) -> Result<PsciVersion, String> {
+    let parse = || {
+        let (major, minor) = text.split_once('.')?;
+        let (major, minor): (u16, u16) = (major.parse().ok()?, minor.parse().ok()?);
+        PsciVersion::from_value(u32::from(major) << 16 | u32::from(minor))
+    };
+    parse().ok_or_else(|| "write 0.1, 0.2, 1.0, 1.1, 1.2 or 1.3".into())
+}
+
+/// All of them together.
+pub(crate) fn union(features: &[Features]) -> Features {
+    features.iter().copied().collect()
+}
+
 /// A time limit in seconds.
 pub(crate) fn parse_seconds(text: &str) -> Result<u64, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds != 0);
     seconds.ok_or_else(|| "write a whole number of seconds, 1 or more".into())
+}
+
+/// A reset that was one too many, after so many reboots.
+pub(crate) fn reset_too_many(reboots: u32) -> String {
+    match reboots {
+        0 => "the guest reset the machine".into(),
+        1 => "the guest reset the machine again after a reboot".into(),
+        _ => format!("the guest reset the machine again after {reboots} reboots"),
+    }
 }
 
 /// How often a machine reboots before its guest counts as crashed.
@@ -166,6 +194,36 @@ mod tests {
         for wrong in ["", "0", "513", "65536", "-1", "many"] {
             assert!(parse_vcpus(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn psci_versions_are_those_there_are() {
+        for (text, value) in [("0.1", 1), ("0.2", 2), ("1.0", 0x1_0000), ("1.3", 0x1_0003)] {
+            assert_eq!(parse_psci(text).map(PsciVersion::value), Ok(value));
+        }
+        for wrong in ["", "1", "1.4", "2.0", "0.0", "1.1.1", "=1.1", "-1.1"] {
+            assert_eq!(
+                parse_psci(wrong),
+                Err("write 0.1, 0.2, 1.0, 1.1, 1.2 or 1.3".into()),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn features_of_several_options_are_joined() {
+        let all = union(&[Features::TRNG, Features::PTP, Features::TRNG]);
+        assert_eq!(all, Features::TRNG | Features::PTP);
+        assert_eq!(union(&[]), Features::empty());
+    }
+
+    #[test]
+    fn a_reset_too_many_is_told_with_the_reboots_before_it() {
+        assert_eq!(reset_too_many(0), "the guest reset the machine");
+        assert_eq!(
+            reset_too_many(3),
+            "the guest reset the machine again after 3 reboots"
+        );
     }
 
     #[test]

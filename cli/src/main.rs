@@ -13,6 +13,7 @@ mod lab;
 mod lab_host;
 mod last_line;
 mod machine_options;
+mod memory_files;
 mod program;
 mod progress;
 mod ready;

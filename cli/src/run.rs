@@ -7,17 +7,24 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::devices::Unclaimed;
-use vambrace_kvm::image::Claim;
-use vambrace_kvm::machine::{Config, Devices, End, Machine, Offer, OnReset, Report};
+use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
+use vambrace_kvm::machine::{Config, Devices, End, Features, Machine, Offer, OnReset, Report};
 use vambrace_kvm::sys;
-use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, Streams};
+use vambrace_lab::{
+    Executable, ExitStatus, HostSpec, Input, Job, Outcome, Output, Source, Stdin, Streams,
+};
 
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice, kernel_release};
 use crate::lab_host;
 use crate::last_line::LastLine;
-use crate::machine_options::{DEFAULT_RESETS, Dialect, Size, config, parse_seconds, parse_vcpus};
+use crate::machine_options::{
+    DEFAULT_RESETS, Dialect, Size, config, parse_psci, parse_seconds, parse_vcpus, reset_too_many,
+    union,
+};
+use crate::memory_files::{self, Load, Save};
 use crate::progress::say;
 use crate::test::{Firmware, read_image};
 
@@ -37,9 +44,17 @@ pub(crate) struct Arguments {
     firmware: Firmware,
 
     /// Whose answers core gives: those of the host's KVM, or the specification's (as far as KVM
-    /// forwards the call)
-    #[arg(long, value_enum, default_value = "kvm")]
-    dialect: Dialect,
+    /// forwards the call) [default: what the image's header asks for, else kvm]
+    #[arg(long, value_enum)]
+    dialect: Option<Dialect>,
+
+    /// The PSCI version that the guest is told, 0.1 to 1.3 [default: the header's, else the newest]
+    #[arg(long, value_name = "VERSION", value_parser = parse_psci)]
+    psci: Option<PsciVersion>,
+
+    /// What the firmware has beyond the least, such as trng,pv-time; what the header names, it has
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    with: Vec<Features>,
 
     /// How many vCPUs [default: what the image's header asks for, else 1]
     #[arg(long, value_name = "N", value_parser = parse_vcpus)]
@@ -48,6 +63,14 @@ pub(crate) struct Arguments {
     /// How much RAM
     #[arg(long, default_value = "128M", value_name = "SIZE")]
     memory: Size,
+
+    /// Put a file into RAM before the guest starts, and again after each reboot
+    #[arg(long, value_name = "ADDRESS=FILE", value_parser = Load::parser())]
+    load: Vec<Load>,
+
+    /// Keep so much of RAM in a file when the guest has ended, however it ended
+    #[arg(long, value_name = "ADDRESS,SIZE=FILE", value_parser = Save::parser())]
+    save: Vec<Save>,
 
     /// End the guest after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
@@ -76,17 +99,23 @@ pub(crate) struct Arguments {
 
 /// Runs the guest; gives its exit code.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
-    args.dialect.check(args.firmware == Firmware::Core)?;
+    if let Some(dialect) = args.dialect {
+        dialect.check(args.firmware == Firmware::Core)?;
+    }
     let image = read_image(&args.image).map_err(|failure| failure.with_image_code(UNUSABLE))?;
     let claim = Claim::parse(&image)
         .map_err(|error| Failure::image(&args.image, &error).with_image_code(UNUSABLE))?;
-    let config = args.config(claim.as_ref());
-    if let Err(error) = Machine::new(config.clone(), &image) {
-        return Err(args.refuse(&error));
-    }
+    let mut config = args.config(claim.as_ref());
+    let ram = match Machine::new(config.clone(), &image) {
+        Ok(machine) => machine.memory().region(),
+        Err(error) => return Err(args.refuse(&error)),
+    };
+    let contents = args.load.iter().map(|load| load.read(ram));
+    config.contents = contents.collect::<Result<_, _>>()?;
+    memory_files::check_all(&args.save, ram)?;
     match args.host.resolve()? {
         Host::Local => args.run_here(config, claim.as_ref(), &image),
-        Host::Lab(spec) => args.run_in_lab(spec, image),
+        Host::Lab(spec) => args.run_in_lab(spec, image, &config),
     }
 }
 
@@ -95,10 +124,16 @@ impl Arguments {
     fn config(&self, claim: Option<&Claim>) -> Config {
         let vcpus = self.cpus.or(claim.map(|claim| claim.vcpus)).unwrap_or(1);
         let needed = claim.and_then(|claim| claim.memory).unwrap_or(0);
+        let psci = claim.and_then(|claim| match claim.psci? {
+            NeededPsci::Exactly(version) => Some(version),
+            NeededPsci::AtLeast(_) => None,
+        });
         Config {
             boot_arguments: (!self.arguments.is_empty()).then(|| self.arguments.join(" ")),
             firmware: self.firmware.into(),
-            dialect: self.dialect.of(&kernel_release()),
+            dialect: self.dialect(claim).of(&kernel_release()),
+            psci_version: self.psci.or(psci),
+            features: union(&self.with) | claim.map_or(Features::empty(), |claim| claim.features),
             reset: if self.no_reboot {
                 OnReset::End
             } else {
@@ -111,6 +146,14 @@ impl Arguments {
         }
     }
 
+    fn dialect(&self, claim: Option<&Claim>) -> Dialect {
+        let needed = claim.and_then(|claim| claim.dialect);
+        self.dialect.unwrap_or(match needed {
+            Some(NeededDialect::Specification) => Dialect::Spec,
+            Some(NeededDialect::Kvm) | None => Dialect::Kvm,
+        })
+    }
+
     /// An image that is not usable has an exit code of its own.
     fn refuse(&self, error: &vambrace_kvm::machine::Error) -> Failure {
         match error {
@@ -121,9 +164,25 @@ impl Arguments {
         }
     }
 
-    fn run_here(&self, config: Config, claim: Option<&Claim>, image: &[u8]) -> Result<u8, Failure> {
+    /// A newer PSCI than is usual here, if the header needs it and the command line names none.
+    fn least_psci(&self, claim: Option<&Claim>, usual: PsciVersion) -> Option<PsciVersion> {
+        match claim?.psci? {
+            NeededPsci::AtLeast(least) if usual.value() < least.value() && self.psci.is_none() => {
+                PsciVersion::from_value(least.value())
+            }
+            NeededPsci::AtLeast(_) | NeededPsci::Exactly(_) => None,
+        }
+    }
+
+    fn run_here(
+        &self,
+        mut config: Config,
+        claim: Option<&Claim>,
+        image: &[u8],
+    ) -> Result<u8, Failure> {
         let host = sys::open()?;
-        Offer::of(&host)?.check(self.firmware.into())?;
+        let usual = Offer::of(&host)?.psci_version_of(&config)?;
+        config.psci_version = self.least_psci(claim, usual).or(config.psci_version);
         let unclaimed = if self.strict_mmio {
             Unclaimed::ExternalAbort
         } else {
@@ -134,7 +193,17 @@ impl Arguments {
         let devices = Arc::new(Devices::new(Box::new(output), u64::MAX, unclaimed));
         let input = Arc::clone(&devices);
         thread::spawn(move || pass_input(&input));
-        let mut report = Machine::new(config, image)?.run(&host, &devices)?;
+        let machine = Machine::new(config, image)?;
+        let ended = machine.run(&host, &devices);
+        // RAM is kept however the guest ended, if it began: an error of the host may be what it
+        // tells about.
+        let unsaved = if machine.has_begun() {
+            memory_files::write_all(&self.save, machine.memory())
+        } else {
+            Vec::new()
+        };
+        let saved = all_saved(unsaved);
+        let mut report = ended?;
         if let (End::Off, Some(_), Some(code)) = (&report.end, claim, last_line.exit_code()) {
             report.end = End::Code(code);
         }
@@ -142,33 +211,90 @@ impl Arguments {
             // Without a reader there is nobody to tell.
             let _ = writeln!(io::stderr().lock(), "{}", json(&report));
         }
-        Ok(exit_code(&report))
+        let code = exit_code(&report);
+        Ok(if saved { code } else { OWN_ERROR })
     }
 
-    fn run_in_lab(&self, spec: HostSpec, image: Vec<u8>) -> Result<u8, Failure> {
-        let job = Job {
-            inputs: vec![Input {
-                source: Source::Bytes(image),
-                destination: IMAGE_INSIDE.into(),
-            }],
-            ..Job::new(Executable::Vambrace, self.arguments_inside())
-        };
+    fn run_in_lab(&self, spec: HostSpec, image: Vec<u8>, config: &Config) -> Result<u8, Failure> {
+        memory_files::check_sum(&self.save, spec.file_limit())?;
+        let job = self.job(&spec, image, config);
         let streams = Streams {
             stdin: Stdin::Inherit,
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),
         };
-        Ok(match lab_host::run(spec, &job, streams)? {
+        Ok(self.code_of(&lab_host::run(spec, &job, streams)?))
+    }
+
+    /// The command inside and its files. With a time limit, the host has one that is as much longer
+    /// as it takes to come up and to bring files back: a host that hangs keeps no limit by itself.
+    fn job(&self, spec: &HostSpec, image: Vec<u8>, config: &Config) -> Job {
+        let image = Input {
+            source: Source::Bytes(image),
+            destination: IMAGE_INSIDE.into(),
+        };
+        let loads = (0..).zip(&config.contents).map(|(number, contents)| Input {
+            source: Source::Bytes(contents.bytes.to_vec()),
+            destination: load_inside(number),
+        });
+        let outputs = (0..).zip(&self.save).map(|(number, save)| Output {
+            inside: save_inside(number),
+            outside: save.file.clone(),
+        });
+        let limit = self.timeout.map(Duration::from_secs);
+        Job {
+            inputs: std::iter::once(image).chain(loads).collect(),
+            outputs: outputs.collect(),
+            time_limit: limit.map(|limit| {
+                limit
+                    .saturating_add(spec.boot_limit)
+                    .saturating_add(AROUND_THE_GUEST)
+            }),
+            ..Job::new(Executable::Vambrace, self.arguments_inside())
+        }
+    }
+
+    /// The exit code of a run in a lab host, with a line for what should have come back and has not.
+    fn code_of(&self, outcome: &Outcome) -> u8 {
+        let code = match outcome.status {
             ExitStatus::Code(code) => code,
             ExitStatus::Signal(_) => OWN_ERROR,
-        })
+        };
+        // Inside, an error of ours has been told already.
+        if outcome.missing.is_empty() || code == OWN_ERROR {
+            return code;
+        }
+        for (number, save) in (0..).zip(&self.save) {
+            let inside = save_inside(number);
+            let missing = outcome.missing.iter().filter(|file| file.inside == inside);
+            for file in missing {
+                let (save, reason) = (save.file.display(), &file.reason);
+                say(&format!("`{save}` could not be brought back: {reason}"));
+            }
+        }
+        OWN_ERROR
     }
 
     fn arguments_inside(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["run".into(), "--host=local".into()];
         arguments.push(format!("--firmware={}", self.firmware.name()).into());
-        arguments.push(format!("--dialect={}", self.dialect.name()).into());
-        arguments.extend(self.cpus.map(|cpus| format!("--cpus={cpus}").into()));
+        let mut option = |name: &str, value: Option<String>| {
+            arguments.extend(value.map(|value| OsString::from(format!("--{name}={value}"))));
+        };
+        option("dialect", self.dialect.map(|dialect| dialect.name().into()));
+        option("psci", self.psci.map(|psci| psci.to_string()));
+        let with = union(&self.with);
+        option("with", (!with.is_empty()).then(|| with.to_string()));
+        option("cpus", self.cpus.map(|cpus| cpus.to_string()));
+        for (number, load) in (0..).zip(&self.load) {
+            let file = load_inside(number);
+            option("load", Some(format!("{}={file}", load.address)));
+        }
+        for (number, save) in (0..).zip(&self.save) {
+            let (address, size) = (save.range.base(), save.range.size());
+            let file = save_inside(number);
+            option("save", Some(format!("{address},{size}={file}")));
+        }
         arguments.push(format!("--memory={}", self.memory).into());
         arguments.push(format!("--max-resets={}", self.max_resets).into());
         arguments.extend(
@@ -187,6 +313,15 @@ impl Arguments {
         arguments.extend(self.arguments.iter().map(Into::into));
         arguments
     }
+}
+
+/// Tells each range that could not be saved; whether there was none.
+fn all_saved(unsaved: Vec<Failure>) -> bool {
+    let saved = unsaved.is_empty();
+    for failure in unsaved {
+        failure.report();
+    }
+    saved
 }
 
 /// Passes standard input to the guest until it ends.
@@ -218,7 +353,12 @@ fn exit_code(report: &Report) -> u8 {
                 GREATEST
             }),
         End::Reset => {
-            say(&reset_line(report.resets));
+            let more = if report.resets > 1 {
+                " (--max-resets)"
+            } else {
+                ""
+            };
+            say(&format!("{}{more}", reset_too_many(report.resets)));
             CRASHED
         }
         End::Crashed(crash) => {
@@ -229,15 +369,6 @@ fn exit_code(report: &Report) -> u8 {
             say("the time limit passed");
             TIME_LIMIT
         }
-    }
-}
-
-/// A reset that was one too many.
-fn reset_line(reboots: u32) -> String {
-    match reboots {
-        0 => "the guest reset the machine".into(),
-        1 => "the guest reset the machine again after a reboot".into(),
-        _ => format!("the guest reset the machine again after {reboots} reboots (--max-resets)"),
     }
 }
 
@@ -260,6 +391,18 @@ fn json(report: &Report) -> serde_json::Value {
     })
 }
 
+/// Where a file to load lies inside.
+fn load_inside(number: usize) -> String {
+    format!("guest/load-{number}")
+}
+
+/// Where a saved range lies inside.
+fn save_inside(number: usize) -> String {
+    format!("guest/save-{number}")
+}
+
+/// For what a lab host does before and after its guest, once it is up.
+const AROUND_THE_GUEST: Duration = Duration::from_secs(60);
 const IMAGE_INSIDE: &str = "guest/image";
 /// The greatest exit code that is a guest's own.
 const GREATEST: u8 = 119;
@@ -279,6 +422,46 @@ Examples:
   vambrace run --cpus 4 --memory 1G Image -- quiet  four vCPUs; `quiet` becomes bootargs
   vambrace run --host lab:7.3:neoverse-n2 hello.elf
   vambrace run --firmware core hello.elf            Vambrace's own PSCI answers
+  vambrace run --psci 1.0 --with trng,pv-time hello.elf
+  vambrace run --load 0x44000000=in.bin --save 0x45000000,2M=out.bin hello.elf
 
 Exit codes: 0–118 the guest's own, 119 a greater one, 124 time limit, 125 usage or an error of ours,
 126 the guest crashed, 127 the image is not usable.";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    /// `vambrace run` as clap sees it.
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn host_limit(words: &[&str]) -> Option<Duration> {
+        let words = ["run", "image"].iter().chain(words);
+        let arguments = Line::parse_from(words).arguments;
+        let config = arguments.config(None);
+        let job = arguments.job(&HostSpec::default(), Vec::new(), &config);
+        job.time_limit
+    }
+
+    #[test]
+    fn a_host_has_a_limit_of_its_own_where_its_guest_has_one() {
+        assert_eq!(host_limit(&[]), None);
+        // The guest's, 120 to come up, and 60 around the guest.
+        assert_eq!(
+            host_limit(&["--timeout=10"]),
+            Some(Duration::from_secs(190))
+        );
+    }
+
+    #[test]
+    fn one_range_that_was_not_saved_is_enough() {
+        assert!(all_saved(Vec::new()));
+        assert!(!all_saved(vec![Failure::new("x"), Failure::new("y")]));
+    }
+}

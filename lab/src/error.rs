@@ -19,7 +19,7 @@ pub enum Error {
     #[error("`{0}` does not name a lab host: those are written lab[:KERNEL[:CPU[:OPTION…]]]")]
     NotALabHost(String),
     /// An option of a host that there is not.
-    #[error("`{0}` is no option of a lab host: there are gic2, mte and nested")]
+    #[error("`{0}` is no option of a lab host: there are gic2, mte, nested and icount")]
     UnknownHostOption(String),
     /// A kernel outside the catalogue.
     #[error(
@@ -185,6 +185,17 @@ pub enum Error {
         /// What was seen of the host.
         details: Details,
     },
+    /// The host was up and then said nothing more.
+    #[error(
+        "nothing has come from the lab host for {} s; it was stopped{details}",
+        .limit.as_secs_f64()
+    )]
+    HostQuiet {
+        /// How long it may say nothing.
+        limit: Duration,
+        /// What was seen of it.
+        details: Details,
+    },
     /// The run was cancelled from outside.
     #[error("the run was cancelled; the lab host was stopped")]
     Cancelled,
@@ -298,6 +309,11 @@ impl Error {
                 "build both again from the same sources: cargo xtask build".into()
             }
             Self::TimeLimit { .. } => "raise it with --timeout SECONDS".into(),
+            Self::HostQuiet { .. } => {
+                "an emulated host can hang: run it again; if it only needs longer, raise --timeout \
+                 SECONDS"
+                    .into()
+            }
             _ => return None,
         })
     }

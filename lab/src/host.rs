@@ -25,6 +25,8 @@ pub struct HostSpec {
     pub memory_tagging: MemoryTagging,
     /// Whether its KVM offers EL2 to guests (Linux 7.3 on a CPU with FEAT_NV2).
     pub nesting: Nesting,
+    /// What its clock counts.
+    pub clock: Clock,
     /// Its number of CPUs.
     pub cpus: u32,
     /// Its memory in MiB.
@@ -69,6 +71,16 @@ pub enum Nesting {
     Off,
 }
 
+/// What the clock of a lab host counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The time of the machine that emulates it.
+    Time,
+    /// Instructions, of all its CPUs together, as nanoseconds; idling takes no time. The same work
+    /// takes the same time on any machine, however loaded, and about ten times longer than else.
+    Instructions,
+}
+
 impl HostSpec {
     /// The host with `kernel` and everything else as a bare `lab` has it.
     #[must_use]
@@ -79,6 +91,7 @@ impl HostSpec {
             gic: Gic::V3,
             memory_tagging: MemoryTagging::Off,
             nesting: Nesting::Off,
+            clock: Clock::Time,
             cpus: 2,
             memory_mib: 2048,
             boot_limit: Duration::from_secs(120),
@@ -93,11 +106,19 @@ impl HostSpec {
             .map_or(self.cpu.as_str(), |(model, _)| model)
     }
 
+    /// How many bytes of files a run may put inside, and as many it may leave there to be brought
+    /// back: they are in the host's memory, what goes in for a moment twice, as archive and as files.
+    #[must_use]
+    pub fn file_limit(&self) -> u64 {
+        u64::from(self.memory_mib / 3) << 20
+    }
+
     fn set_option(&mut self, option: &str) -> Result<(), Error> {
         match option {
             "gic2" => self.gic = Gic::V2,
             "mte" => self.memory_tagging = MemoryTagging::On,
             "nested" => self.nesting = Nesting::On,
+            "icount" => self.clock = Clock::Instructions,
             _ => return Err(Error::UnknownHostOption(option.to_owned())),
         }
         Ok(())
@@ -157,6 +178,9 @@ impl fmt::Display for HostSpec {
         if self.nesting == Nesting::On {
             f.write_str(":nested")?;
         }
+        if self.clock == Clock::Instructions {
+            f.write_str(":icount")?;
+        }
         Ok(())
     }
 }
@@ -211,6 +235,7 @@ mod tests {
             "lab:7.3:max:nested",
             "lab:6.12:neoverse-v1,sve=off",
             "lab:6.12:max:gic2:mte:nested",
+            "lab:6.12:max:icount",
             "lab:./Image:max",
         ] {
             assert_eq!(parsed(text).to_string(), text);

@@ -34,6 +34,9 @@ pub struct Job {
     pub outputs: Vec<Output>,
     /// How long the whole run may take, the host's start included.
     pub time_limit: Option<Duration>,
+    /// How long the host may say nothing once it is up. A host whose command speaks at intervals
+    /// and that has gone quiet is stuck: an emulator can hang for ever and look busy.
+    pub quiet_limit: Option<Duration>,
 }
 
 /// What a job runs.
@@ -85,6 +88,7 @@ impl Job {
             inputs: Vec::new(),
             outputs: Vec::new(),
             time_limit: None,
+            quiet_limit: None,
         }
     }
 

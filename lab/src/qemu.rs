@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::Error;
-use crate::host::{Gic, HostSpec, MemoryTagging, Nesting};
+use crate::host::{Clock, Gic, HostSpec, MemoryTagging, Nesting};
 
 /// An installed `qemu-system-aarch64`.
 #[derive(Debug, Clone)]
@@ -112,7 +112,16 @@ pub(crate) fn arguments(
         "-M",
         &format!("virt,virtualization=on,gic-version={gic}{tagging}"),
     ]);
-    push(&["-cpu", &host.cpu, "-accel", "tcg,thread=multi"]);
+    push(&["-cpu", &host.cpu]);
+    push(match host.clock {
+        Clock::Time => &["-accel", "tcg,thread=multi"],
+        Clock::Instructions => &[
+            "-accel",
+            "tcg,thread=single",
+            "-icount",
+            "shift=0,sleep=off",
+        ],
+    });
     push(&[
         "-smp",
         &host.cpus.to_string(),
@@ -146,10 +155,11 @@ fn kernel_command_line(host: &HostSpec) -> String {
         Nesting::On => " kvm-arm.mode=nested",
         Nesting::Off => "",
     };
-    // A kernel that panics ends QEMU at once (reboot, and QEMU does not); what stands behind `--`
-    // goes to init.
+    // A kernel that panics ends QEMU at once (reboot, and QEMU does not), and one that has found a
+    // fault in itself panics: it would go on with a vCPU lost or a lock held. What stands behind
+    // `--` goes to init.
     format!(
-        "console=ttyAMA0 loglevel=6 panic=-1{nesting} -- {}",
+        "console=ttyAMA0 loglevel=6 panic=-1 oops=panic{nesting} -- {}",
         crate::init::ARGUMENT
     )
 }
@@ -262,7 +272,19 @@ mod tests {
     fn options_of_the_host_reach_the_machine() {
         assert!(command_line("lab:6.12:max:gic2").contains("gic-version=2 "));
         assert!(command_line("lab:6.12:max:mte").contains("gic-version=3,mte=on "));
-        assert!(command_line("lab:7.3:max:nested").contains("panic=-1 kvm-arm.mode=nested -- "));
+        assert!(
+            command_line("lab:7.3:max:nested")
+                .contains("panic=-1 oops=panic kvm-arm.mode=nested -- ")
+        );
+    }
+
+    #[test]
+    fn a_host_that_counts_instructions_runs_its_cpus_in_turn() {
+        let line = command_line("lab:6.12:max:icount");
+        assert!(
+            line.contains("-accel tcg,thread=single -icount shift=0,sleep=off -smp 2"),
+            "{line}"
+        );
     }
 
     #[test]

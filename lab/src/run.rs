@@ -67,8 +67,8 @@ impl Host {
     /// ended, whatever that is; nothing the command wrote before an error is lost.
     ///
     /// # Errors
-    /// The job cannot be given to a host; the host failed or did not come up; the time limit
-    /// passed; `cancel` was used; the output could not be passed on.
+    /// The job cannot be given to a host; the host failed, did not come up or went quiet; the time
+    /// limit passed; `cancel` was used; the output could not be passed on.
     pub fn run(
         &self,
         program: &Program,
@@ -82,7 +82,8 @@ impl Host {
             start: job.start()?,
             outputs: job.outputs.clone(),
         };
-        let initramfs = Initramfs::build(program, &self.kernel.modules, job, self.file_limit())?;
+        let initramfs =
+            Initramfs::build(program, &self.kernel.modules, job, self.spec.file_limit())?;
         let (ours, theirs) = UnixStream::pair().map_err(|source| Error::System {
             action: "make a channel",
             source,
@@ -103,6 +104,7 @@ impl Host {
             begin,
             boot: self.spec.boot_limit,
             total: job.time_limit,
+            quiet: job.quiet_limit,
         };
         let end = wait(&session, &limits, cancel).map_err(|source| Error::System {
             action: "wait for the lab host",
@@ -160,12 +162,11 @@ impl Host {
                 limit: limits.total.unwrap_or_default(),
                 details: self.details(machine),
             },
+            End::Quiet => Error::HostQuiet {
+                limit: limits.quiet.unwrap_or_default(),
+                details: self.details(machine),
+            },
         }
-    }
-
-    /// The files that go in are in memory twice for a moment, as archive and as files.
-    fn file_limit(&self) -> u64 {
-        u64::from(self.spec.memory_mib) * (1 << 20) / 3
     }
 
     fn details(&self, machine: &Machine) -> Details {
@@ -182,6 +183,7 @@ struct Limits {
     begin: Instant,
     boot: Duration,
     total: Option<Duration>,
+    quiet: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -190,6 +192,7 @@ enum End {
     Cancelled,
     BootLimit,
     TimeLimit,
+    Quiet,
 }
 
 fn wait(session: &Session, limits: &Limits, cancel: &Cancel) -> std::io::Result<End> {
@@ -198,21 +201,31 @@ fn wait(session: &Session, limits: &Limits, cancel: &Cancel) -> std::io::Result<
         .total
         .and_then(|limit| limits.begin.checked_add(limit));
     let sources = [session.ended().as_fd(), cancel.latch().as_fd()];
+    let passed = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
     loop {
-        let up = session.is_up();
-        let deadline = if up {
-            total
+        let next = if session.is_up() {
+            // One that speaks just now is asked again when it can have been quiet for too long.
+            let now = limits
+                .quiet
+                .and_then(|limit| Instant::now().checked_add(limit));
+            quiet_end(session, limits).or(now)
         } else {
-            boot.into_iter().chain(total).min()
+            boot
         };
-        match wait_readable(&sources, deadline)? {
+        match wait_readable(&sources, next.into_iter().chain(total).min())? {
             Some(0) => return Ok(End::Session),
             Some(_) => return Ok(End::Cancelled),
-            None if total.is_some_and(|at| at <= Instant::now()) => return Ok(End::TimeLimit),
+            None if passed(total) => return Ok(End::TimeLimit),
             None if !session.is_up() => return Ok(End::BootLimit),
+            None if passed(quiet_end(session, limits)) => return Ok(End::Quiet),
             None => {}
         }
     }
+}
+
+/// When the host will have been quiet for too long, if it says nothing until then.
+fn quiet_end(session: &Session, limits: &Limits) -> Option<Instant> {
+    session.quiet_since()?.checked_add(limits.quiet?)
 }
 
 fn check_size(spec: &HostSpec) -> Result<(), Error> {
@@ -282,6 +295,8 @@ const LOGS_KEPT: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build_id::BuildId;
+    use crate::frame::{Hello, PROTOCOL, Report, write_message};
     use crate::job::Executable;
     use crate::session::Stdin;
 
@@ -408,6 +423,39 @@ mod tests {
             matches!(error, Error::TimeLimit { limit: SHORT, .. }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_host_that_is_up_and_goes_quiet_is_given_up() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let plan = Plan {
+            build_id: BuildId::parse(b"0123456789abcdef").unwrap(),
+            start: Job::new(Executable::Vambrace, Vec::new()).start().unwrap(),
+            outputs: Vec::new(),
+        };
+        let streams = Streams {
+            stdin: Stdin::Empty,
+            stdout: Box::new(std::io::sink()),
+            stderr: Box::new(std::io::sink()),
+        };
+        let hello = Report::Hello(Hello {
+            protocol: PROTOCOL,
+            build_id: plan.build_id,
+        });
+        let session = Session::begin(ours, plan, streams).unwrap();
+        write_message(&mut theirs, &hello).unwrap();
+        let limits = Limits {
+            begin: Instant::now(),
+            boot: LONG,
+            total: Some(LONG),
+            quiet: Some(SHORT),
+        };
+        while !session.is_up() {
+            std::thread::yield_now();
+        }
+        let end = wait(&session, &limits, &Cancel::new().unwrap()).unwrap();
+        assert!(matches!(end, End::Quiet), "{end:?}");
+        session.abandon();
     }
 
     #[test]

@@ -12,8 +12,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -70,6 +70,7 @@ pub struct Missing {
 pub(crate) struct Session {
     socket: UnixStream,
     up: Arc<AtomicBool>,
+    quiet: Quiet,
     ended: Latch,
     reports: JoinHandle<Result<Outcome, Error>>,
 }
@@ -87,10 +88,12 @@ impl Session {
     pub(crate) fn begin(socket: UnixStream, plan: Plan, streams: Streams) -> io::Result<Self> {
         let ended = Latch::new()?;
         let up = Arc::new(AtomicBool::new(false));
+        let quiet = Quiet::default();
         let conversation = Conversation {
             socket: socket.try_clone()?,
             plan,
             up: Arc::clone(&up),
+            quiet: quiet.clone(),
             begin: Instant::now(),
             stop_input: Latch::new()?,
         };
@@ -104,6 +107,7 @@ impl Session {
         Ok(Self {
             socket,
             up,
+            quiet,
             ended,
             reports,
         })
@@ -117,6 +121,11 @@ impl Session {
     /// Whether the host has come up.
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
+    }
+
+    /// Since when the host, which is up, says nothing; `None` while it speaks.
+    pub(crate) fn quiet_since(&self) -> Option<Instant> {
+        self.quiet.since()
     }
 
     /// What came of the session, which must have ended.
@@ -133,10 +142,26 @@ impl Session {
     }
 }
 
+/// Since when nothing has come from the host. While a report is passed on it does not count as
+/// quiet, however long our reader takes: it may be held up by nobody but us.
+#[derive(Debug, Clone, Default)]
+struct Quiet(Arc<Mutex<Option<Instant>>>);
+
+impl Quiet {
+    fn since(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+}
+
 struct Conversation {
     socket: UnixStream,
     plan: Plan,
     up: Arc<AtomicBool>,
+    quiet: Quiet,
     begin: Instant,
     stop_input: Latch,
 }
@@ -196,7 +221,10 @@ impl Conversation {
     ) -> Result<Outcome, Error> {
         let mut files = Files::new(&self.plan.outputs);
         loop {
-            match self.receive()? {
+            self.quiet.set(Some(Instant::now()));
+            let report = self.receive()?;
+            self.quiet.set(None);
+            match report {
                 Report::Stdout(bytes) => pass_on(&mut stdout, &bytes)?,
                 Report::Stderr(bytes) => pass_on(&mut stderr, &bytes)?,
                 Report::FileStart { index, mode } => files.start(index, mode)?,
@@ -291,7 +319,10 @@ impl<'a> Files<'a> {
 
     fn end(&mut self) -> Result<(), Error> {
         let partial = self.open.take().ok_or_else(out_of_order)?;
-        std::fs::rename(&partial.path, &partial.destination)
+        // The old file is given up only for one that is on the disk.
+        let synced = partial.file.sync_all();
+        synced
+            .and_then(|()| std::fs::rename(&partial.path, &partial.destination))
             .map_err(file_error("write", &partial.destination))
     }
 
@@ -390,7 +421,7 @@ impl std::fmt::Debug for Streams {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+    use std::sync::mpsc;
     use std::time::Duration;
 
     const ID: &[u8] = b"0123456789abcdef";
@@ -653,6 +684,49 @@ mod tests {
             assert_eq!(std::fs::read(&output.outside).unwrap(), b"old");
             assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn a_host_is_quiet_from_its_last_report_on_but_not_while_a_reader_holds_it_up() {
+        /// Tells of each write, and goes on when it is let.
+        struct Held(mpsc::Sender<()>, mpsc::Receiver<()>);
+
+        impl Write for Held {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.send(()).unwrap();
+                self.1.recv().unwrap();
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let ((tell, told), (let_go, held)) = (mpsc::channel(), mpsc::channel());
+        let streams = Streams {
+            stdin: Stdin::Empty,
+            stdout: Box::new(Held(tell, held)),
+            stderr: Box::new(io::sink()),
+        };
+        let session = Session::begin(ours, plan(Vec::new()), streams).unwrap();
+        assert_eq!(session.quiet_since(), None);
+        write_message(&mut theirs, &hello(1, ID)).unwrap();
+        let before = Instant::now();
+        write_message(&mut theirs, &Report::Stdout(b"x".to_vec())).unwrap();
+        told.recv().unwrap();
+        assert_eq!(session.quiet_since(), None);
+        let_go.send(()).unwrap();
+        let since = loop {
+            match session.quiet_since() {
+                Some(since) => break since,
+                None => std::thread::yield_now(),
+            }
+        };
+        assert!(since >= before);
+        write_message(&mut theirs, &exit()).unwrap();
+        assert!(session.outcome().is_ok());
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// The host: lab[:KERNEL[:CPU[:OPTION…]]]
     ///
     /// KERNEL is 5.10, 6.1, 6.12, 7.3 or the path of a kernel; CPU is one of QEMU's; options are gic2,
-    /// mte and nested.
+    /// mte, nested, and icount, whose clock counts instructions instead of time.
     #[arg(long, value_name = "HOST", default_value = "lab")]
     host: HostSpec,
     /// The host's kernel, instead of the one that --host names

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use vambrace_core::smccc::ExecutionState;
 use vambrace_kvm::image::Claim;
 use vambrace_kvm::machine::{Error, Machine};
 
@@ -23,6 +24,8 @@ pub(crate) struct TestImage {
     pub(crate) bytes: Vec<u8>,
     /// What its header says.
     pub(crate) claim: Option<Claim>,
+    /// What its code is made for.
+    pub(crate) execution_state: ExecutionState,
 }
 
 /// All programs at `paths`, a directory's in the order of their names.
@@ -31,20 +34,17 @@ pub(super) fn collect(paths: &[PathBuf], args: &Arguments) -> Result<Vec<TestIma
     for path in paths {
         if path.is_dir() {
             for file in programs_in(path)? {
-                images.push(TestImage::open(&file)?);
+                images.push(TestImage::open(&file, args)?);
             }
         } else {
-            images.push(TestImage::open(path)?);
+            images.push(TestImage::open(path, args)?);
         }
-    }
-    for image in &images {
-        image.check(args)?;
     }
     Ok(images)
 }
 
 impl TestImage {
-    fn open(path: &Path) -> Result<Self, Failure> {
+    fn open(path: &Path, args: &Arguments) -> Result<Self, Failure> {
         let bytes = read(path)?;
         let claim = Claim::parse(&bytes).map_err(|error| Failure::image(path, &error))?;
         let name = path
@@ -52,12 +52,15 @@ impl TestImage {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        Ok(Self {
+        let mut image = Self {
             name,
             path: path.to_owned(),
             bytes,
             claim,
-        })
+            execution_state: ExecutionState::Aarch64,
+        };
+        image.execution_state = image.check(args)?;
+        Ok(image)
     }
 
     /// How many vCPUs its machine gets.
@@ -76,10 +79,11 @@ impl TestImage {
         args.memory.bytes().max(needed)
     }
 
-    fn check(&self, args: &Arguments) -> Result<(), Failure> {
+    /// Whether it can be loaded; and what its code is made for.
+    fn check(&self, args: &Arguments) -> Result<ExecutionState, Failure> {
         let config = config(self.vcpus(args), self.memory(args));
         match Machine::new(config, &self.bytes) {
-            Ok(_) => Ok(()),
+            Ok(machine) => Ok(machine.execution_state()),
             // What the command line asks for is no fault of the image.
             Err(error @ Error::Memory(_)) if self.memory(args) == args.memory.bytes() => {
                 Err(error.into())

@@ -6,7 +6,7 @@ use super::record::{Comparison, Difference, Firmware, Test, Verdict};
 pub(crate) fn compare(runs: &[Test]) -> Option<Comparison> {
     let run = |firmware| {
         runs.iter()
-            .find(|run| run.firmware == firmware && run.verdict != Verdict::Skip)
+            .find(|run| run.firmware == firmware && has_run(run))
     };
     let (kernel, core) = (run(Firmware::Kernel)?, run(Firmware::Core)?);
     let difference = first_difference(&kernel.transcript, &core.transcript);
@@ -14,6 +14,13 @@ pub(crate) fn compare(runs: &[Test]) -> Option<Comparison> {
         name: kernel.name.clone(),
         difference,
     })
+}
+
+fn has_run(run: &Test) -> bool {
+    match run.verdict {
+        Verdict::Pass | Verdict::Fail => true,
+        Verdict::Skip | Verdict::Error => false,
+    }
 }
 
 fn first_difference(kernel: &[String], core: &[String]) -> Option<Difference> {

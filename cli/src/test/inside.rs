@@ -5,21 +5,19 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::console;
 use vambrace_kvm::devices::Unclaimed;
-use vambrace_kvm::image::{Claim, Version};
-use vambrace_kvm::machine::{Config, Devices, Machine, Offer, Report};
+use vambrace_kvm::machine::{Aarch32, Config, Devices, Error, Machine, Offer, Report};
 use vambrace_kvm::sys;
 
 use super::Arguments;
 use super::collect::TestImage;
 use super::compare::compare;
 use super::judge::{Console, judge};
+use super::place::{Obstacle, Place};
 use super::record::{self, Firmware, Record, Summary, Test, Verdict};
 use crate::failure::Failure;
-use crate::host::{kernel_release, version_of};
-use crate::machine_options::config;
+use crate::host::kernel_release;
 
 /// Runs every test under every firmware asked for, and tells each record as it comes.
 pub(super) fn run(
@@ -29,24 +27,24 @@ pub(super) fn run(
 ) -> Result<Summary, Failure> {
     let host = sys::open()?;
     let offer = Offer::of(&host)?;
-    for firmware in args.firmware() {
-        offer.check(firmware.into())?;
-    }
     let release = kernel_release();
     let place = Place {
         args,
-        host: &host,
+        offer,
         release: &release,
-        psci: offer.psci_version,
     };
+    place.check()?;
     tell(Record::Host(record::Host {
         name: "local".into(),
         kernel: release.clone(),
         psci: offer.psci_version.to_string(),
+        features: offer.features.names().map(str::to_owned).collect(),
+        aarch32: offer.aarch32 == Aarch32::Offered,
     }));
+    let bench = Bench { place, host: &host };
     let mut summary = Summary::default();
     for image in images {
-        for record in place.run_under_all(image)? {
+        for record in bench.run_under_all(image) {
             summary.add(&record);
             tell(record);
         }
@@ -55,114 +53,109 @@ pub(super) fn run(
     Ok(summary)
 }
 
-/// The host and what is asked of it.
-struct Place<'a, H> {
-    args: &'a Arguments,
+/// A place, and the KVM there.
+struct Bench<'a, H> {
+    place: Place<'a, Offer>,
     host: &'a H,
-    release: &'a str,
-    psci: PsciVersion,
 }
 
-impl<H: sys::Host + Sync> Place<'_, H> {
-    /// One test under every firmware asked for, at the same time, and what comes of holding them
-    /// together.
-    fn run_under_all(&self, image: &TestImage) -> Result<Vec<Record>, Failure> {
-        let runs: Vec<Test> = thread::scope(|scope| {
-            let threads: Vec<_> = self
-                .args
-                .firmware()
-                .map(|firmware| scope.spawn(move || self.run(image, firmware)))
-                .collect();
-            let joined = threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            joined.collect::<Result<_, _>>()
-        })?;
+impl<H: sys::Host + Sync> Bench<'_, H> {
+    /// One test under every firmware asked for, and what comes of holding them together. Small
+    /// machines run at the same time; large ones would take the CPUs away from each other.
+    fn run_under_all(&self, image: &TestImage) -> Vec<Record> {
+        let args = self.place.args;
+        let run = |firmware| self.run(image, firmware);
+        let runs: Vec<Test> = if image.vcpus(args) > MOST_AT_ONCE {
+            args.firmware().map(run).collect()
+        } else {
+            at_once(args.firmware(), run)
+        };
         let comparison = compare(&runs).map(Record::Comparison);
-        Ok(runs
-            .into_iter()
+        runs.into_iter()
             .map(Record::Test)
             .chain(comparison)
-            .collect())
+            .collect()
     }
 
-    /// One test under one firmware.
-    fn run(&self, image: &TestImage, firmware: Firmware) -> Result<Test, Failure> {
-        let skipped = image
-            .claim
-            .as_ref()
-            .and_then(|claim| self.cannot_hold(claim));
-        if let Some(reason) = skipped {
-            return Ok(test(
-                image,
-                firmware,
-                (Verdict::Skip, Some(reason)),
-                None,
-                Console::default(),
-            ));
-        }
-        let config = Config {
-            firmware: firmware.into(),
-            dialect: self.args.dialect.of(self.release),
-            time_limit: Some(self.args.time_limit()),
-            flip: self.args.flip_answer,
-            ..config(image.vcpus(self.args), image.memory(self.args))
+    /// One test under one firmware. What fails it here says nothing of the tests after it.
+    fn run(&self, image: &TestImage, firmware: Firmware) -> Test {
+        let outcome = match self.place.config(image, firmware) {
+            Ok(config) => self.judge(image, firmware, config),
+            Err(Obstacle::NotHere { demand, reason }) => Ok(Test {
+                verdict: Verdict::Skip,
+                reason: Some(reason),
+                ruled_out_by: Some(demand),
+                ..nothing_yet(image, firmware)
+            }),
+            Err(Obstacle::Failed(error)) => Err(error),
         };
+        outcome.unwrap_or_else(|error| Test {
+            verdict: Verdict::Error,
+            reason: Some(error.to_string()),
+            ..nothing_yet(image, firmware)
+        })
+    }
+
+    /// Runs the machine of a test, and says what that says about its claim.
+    fn judge(&self, image: &TestImage, firmware: Firmware, config: Config) -> Result<Test, Error> {
         let captured = Captured::default();
         let devices = Devices::new(
             Box::new(captured.clone()),
-            self.args.console_limit.bytes(),
+            self.place.args.console_limit.bytes(),
             Unclaimed::ZeroAndIgnored,
         );
         let report = Machine::new(config, &image.bytes)?.run(self.host, &devices)?;
         let console = Console::new(console::lines(&captured.take()));
-        let judgement = judge(image.claim.as_ref(), firmware, &report, &console);
-        Ok(test(image, firmware, judgement, Some(&report), console))
-    }
-
-    /// Why a claim cannot hold here, by its own header.
-    fn cannot_hold(&self, claim: &Claim) -> Option<String> {
-        let psci = self.psci.value();
-        let old_psci = claim
-            .psci
-            .filter(|needed| psci < u32::from(needed.major) << 16 | u32::from(needed.minor));
-        if let Some(Version { major, minor }) = old_psci {
-            return Some(format!(
-                "needs PSCI {major}.{minor}; this host has {}",
-                self.psci
-            ));
-        }
-        let (major, minor) = version_of(self.release);
-        let old_kvm = claim
-            .kvm
-            .filter(|needed| (major, minor) < (needed.major.into(), needed.minor.into()));
-        old_kvm.map(|Version { major, minor }| {
-            format!(
-                "needs Linux {major}.{minor}; this host has {}",
-                self.release
-            )
+        let (verdict, reason) = judge(image.claim.as_ref(), firmware, &report, &console);
+        let Report {
+            resets,
+            forwarded_calls,
+            ..
+        } = report;
+        Ok(Test {
+            verdict,
+            reason,
+            seconds: report.duration.as_secs_f64(),
+            resets,
+            calls: console.calls,
+            forwarded_calls,
+            transcript: console.transcript,
+            ..nothing_yet(image, firmware)
         })
     }
 }
 
-fn test(
-    image: &TestImage,
-    firmware: Firmware,
-    (verdict, reason): (Verdict, Option<String>),
-    report: Option<&Report>,
-    console: Console,
-) -> Test {
+/// What `run` gives for each firmware, all at the same time.
+fn at_once<T: Send>(
+    firmware: impl Iterator<Item = Firmware>,
+    run: impl Fn(Firmware) -> T + Sync,
+) -> Vec<T> {
+    let run = &run;
+    thread::scope(|scope| {
+        let threads: Vec<_> = firmware
+            .map(|firmware| scope.spawn(move || run(firmware)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
+}
+
+/// The record of a test that did not run.
+fn nothing_yet(image: &TestImage, firmware: Firmware) -> Test {
     Test {
         name: image.name.clone(),
         claim: image.claim.as_ref().map(|claim| claim.sentence.clone()),
         firmware,
-        verdict,
-        reason,
-        seconds: report.map_or(0.0, |report| report.duration.as_secs_f64()),
-        resets: report.map_or(0, |report| report.resets),
-        calls: console.calls,
-        forwarded_calls: report.map_or(0, |report| report.forwarded_calls),
-        transcript: console.transcript,
+        verdict: Verdict::Skip,
+        reason: None,
+        ruled_out_by: None,
+        seconds: 0.0,
+        resets: 0,
+        calls: None,
+        forwarded_calls: 0,
+        transcript: Vec::new(),
     }
 }
 
@@ -189,3 +182,6 @@ impl Write for Captured {
         Ok(())
     }
 }
+
+/// With more vCPUs than this, the machines of one test run one after the other.
+const MOST_AT_ONCE: u16 = 2;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, Streams};
+use vambrace_lab::{Error, Executable, ExitStatus, HostSpec, Input, Job, Source, Stdin, Streams};
 
 use super::Arguments;
 use super::collect::TestImage;
@@ -12,6 +12,7 @@ use super::record::{Firmware, Record, Summary};
 use super::report::Printer;
 use crate::failure::{Failure, OWN_ERROR};
 use crate::lab_host;
+use crate::machine_options::union;
 
 /// Runs every test in one host. No summary comes if the program inside could not run them, which it
 /// has told in words of its own then.
@@ -32,7 +33,9 @@ pub(super) fn run(
         stdout: Box::new(records),
         stderr: Box::new(io::stderr()),
     };
-    let status = lab_host::run(spec, &job, streams)?;
+    let status = lab_host::run(spec, &job, streams)
+        .map_err(|failure| after(failure, printer.latest().as_deref()))?
+        .status;
     match (printer.summary(), status) {
         (None, ExitStatus::Code(OWN_ERROR)) => Ok(None),
         (None, status) => Err(Failure::new(format!(
@@ -40,6 +43,28 @@ pub(super) fn run(
         ))),
         (summary, _) => Ok(summary),
     }
+}
+
+/// Of a host that went quiet, where that was: `latest` is the last test of which it told.
+fn after(failure: Failure, latest: Option<&str>) -> Failure {
+    let Failure::Lab(error @ Error::HostQuiet { .. }) = failure else {
+        return failure;
+    };
+    let place = match latest {
+        Some(test) => format!("after {test}"),
+        None => "before the first test's end".into(),
+    };
+    let hint = error.hint().unwrap_or_default();
+    Failure::new(format!("{place}, {error}")).with_hint(hint)
+}
+
+/// How long the host may say nothing: it does after each image, which has every firmware's limit
+/// twice, as the machines of one image may run one after the other and need their time to start
+/// and to end.
+fn quiet_limit(args: &Arguments) -> Duration {
+    let firmware = u64::try_from(args.firmware().count()).unwrap_or(u64::MAX);
+    let tests = args.timeout.saturating_mul(firmware).saturating_mul(2);
+    Duration::from_secs(tests).saturating_add(BETWEEN)
 }
 
 /// The command inside. Each image lies in a directory of its own, as names may be equal.
@@ -51,6 +76,13 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
     };
     option("firmware", firmware.join(","));
     option("dialect", args.dialect.name().into());
+    if let Some(psci) = args.psci {
+        option("psci", psci.to_string());
+    }
+    let with = union(&args.with);
+    if !with.is_empty() {
+        option("with", with.to_string());
+    }
     option("memory", args.memory.to_string());
     option("timeout", args.timeout.to_string());
     option("console-limit", args.console_limit.to_string());
@@ -71,7 +103,10 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
     let runs = u64::try_from(images.len() * firmware.len()).unwrap_or(u64::MAX);
     Job {
         inputs,
-        time_limit: Some(HOST_LIMIT + Duration::from_secs(args.timeout.saturating_mul(runs))),
+        time_limit: Some(
+            HOST_LIMIT.saturating_add(Duration::from_secs(args.timeout.saturating_mul(runs))),
+        ),
+        quiet_limit: Some(quiet_limit(args)),
         ..Job::new(Executable::Vambrace, arguments)
     }
 }
@@ -113,3 +148,57 @@ impl Write for Records {
 
 /// For the host's own start and end.
 const HOST_LIMIT: Duration = Duration::from_secs(180);
+/// For what is done between two tests, on a busy machine.
+const BETWEEN: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use vambrace_lab::Details;
+
+    use super::*;
+
+    /// `vambrace test` as clap sees it.
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn arguments(words: &[&str]) -> Arguments {
+        let words = ["test", "image"].iter().chain(words);
+        Command::parse_from(words).arguments
+    }
+
+    #[test]
+    fn a_host_may_be_quiet_for_twice_what_the_machines_of_one_image_may_take() {
+        let limit = |words| quiet_limit(&arguments(words)).as_secs();
+        assert_eq!(limit(&[]), 180);
+        assert_eq!(limit(&["--timeout=10", "--firmware=kernel,core"]), 100);
+        let job = job(&arguments(&["--timeout=10"]), &[]);
+        assert_eq!(job.quiet_limit, Some(Duration::from_secs(80)));
+    }
+
+    #[test]
+    fn a_host_that_went_quiet_is_told_with_the_last_test_it_told_of() {
+        let quiet = || {
+            Failure::Lab(Error::HostQuiet {
+                limit: Duration::from_secs(180),
+                details: Details::default(),
+            })
+        };
+        let told = |latest| match after(quiet(), latest) {
+            Failure::Other { message, hint } => (message, hint),
+            other => panic!("{other:?}"),
+        };
+        let (message, hint) = told(Some("cpu_on (core)"));
+        assert_eq!(
+            message,
+            "after cpu_on (core), nothing has come from the lab host for 180 s; it was stopped"
+        );
+        assert!(hint.unwrap().contains("run it again"));
+        assert!(told(None).0.starts_with("before the first test's end, "));
+        let other = after(Failure::Lab(Error::Cancelled), None);
+        assert!(matches!(other, Failure::Lab(Error::Cancelled)));
+    }
+}

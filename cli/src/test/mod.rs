@@ -5,20 +5,24 @@ mod compare;
 mod inside;
 mod judge;
 mod lab;
+mod place;
 mod record;
 mod report;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::firmware::AnswerFlip;
+use vambrace_kvm::machine::Features;
 
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host::{Host, HostChoice};
-use crate::machine_options::{Dialect, Size, parse_seconds, parse_vcpus};
+use crate::machine_options::{Dialect, Size, parse_psci, parse_seconds, parse_vcpus};
 pub(crate) use collect::read as read_image;
 pub(crate) use judge::exit_code;
 pub(crate) use record::Firmware;
+use record::Summary;
 use report::Printer;
 
 /// Run bare-metal guest tests, each in a fresh virtual machine
@@ -38,9 +42,17 @@ pub(crate) struct Arguments {
     firmware: Vec<Firmware>,
 
     /// Whose answers core gives: those of the host's KVM, or the specification's (as far as KVM
-    /// forwards the call)
+    /// forwards the call); a test whose header names the specification's gets them in any case
     #[arg(long, value_enum, default_value = "kvm")]
     dialect: Dialect,
+
+    /// PSCI version of every machine, 0.1 to 1.3, where a test's header does not name one
+    #[arg(long, value_name = "VERSION", value_parser = parse_psci)]
+    psci: Option<PsciVersion>,
+
+    /// What every firmware has beyond the least, such as trng,pv-time, and beyond what headers name
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    with: Vec<Features>,
 
     /// vCPUs of every machine, instead of the number in each test's header
     #[arg(long, value_name = "N", value_parser = parse_vcpus)]
@@ -67,7 +79,7 @@ pub(crate) struct Arguments {
     flip_answer: Option<AnswerFlip>,
 }
 
-/// Runs the tests; 0 if all passed, 1 if some failed.
+/// Runs the tests; 0 if all passed, 1 if some failed, 125 if some could not be run.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     args.check()?;
     let images = collect::collect(&args.images, args)?;
@@ -80,7 +92,16 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
         },
     };
     printer.finish(&summary)?;
-    Ok(u8::from(!summary.is_success()))
+    Ok(code(&summary))
+}
+
+/// An error of one test lets the others run, and is in the code all the same.
+fn code(summary: &Summary) -> u8 {
+    match (summary.errors, summary.is_success()) {
+        (0, true) => 0,
+        (0, false) => SOME_FAILED,
+        _ => OWN_ERROR,
+    }
 }
 
 impl Arguments {
@@ -129,11 +150,30 @@ Examples:
   vambrace test --firmware kernel,core tests/       KVM's firmware and ours must say the same
   vambrace test --json tests/ | jq .verdict         for programs
 
-Exit codes: 0 all passed, 1 some failed, 125 usage or an error of ours.";
+Exit codes: 0 all passed, 1 some failed, 125 usage or an error of ours, be it of one test alone.";
+
+const SOME_FAILED: u8 = 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_exit_code_tells_a_failure_from_an_error() {
+        let passed = Summary {
+            passed: 1,
+            ..Summary::default()
+        };
+        let failed = Summary {
+            failed: 1,
+            ..passed
+        };
+        let error = Summary {
+            errors: 1,
+            ..failed
+        };
+        assert_eq!([passed, failed, error].map(|it| code(&it)), [0, 1, 125]);
+    }
 
     #[test]
     fn a_flip_names_a_function_and_a_bit() {

@@ -26,8 +26,12 @@ pub(crate) struct Host {
     pub(crate) name: String,
     /// Its kernel's release.
     pub(crate) kernel: String,
-    /// The PSCI version that guests are told.
+    /// The newest PSCI version that its KVM and core have.
     pub(crate) psci: String,
+    /// What its KVM has beyond the least, by the names of `--with`.
+    pub(crate) features: Vec<String>,
+    /// Whether its CPUs, as KVM gives them to guests, execute AArch32 at EL1.
+    pub(crate) aarch32: bool,
 }
 
 /// One test under one firmware.
@@ -41,8 +45,10 @@ pub(crate) struct Test {
     pub(crate) firmware: Firmware,
     /// How it came out.
     pub(crate) verdict: Verdict,
-    /// Why it failed or was skipped.
+    /// Why it failed, was skipped or could not be run.
     pub(crate) reason: Option<String>,
+    /// If it was skipped, what of its header or its code does not fit this host and firmware.
+    pub(crate) ruled_out_by: Option<Demand>,
     /// From the VM's creation to its end.
     pub(crate) seconds: f64,
     /// How often the machine was reset and booted again.
@@ -87,6 +93,26 @@ pub(crate) enum Verdict {
     Fail,
     /// It cannot hold here, by its own header.
     Skip,
+    /// Its machine could not be had, or the host failed it: that says nothing of the claim.
+    Error,
+}
+
+/// What a test demands of the place it runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Demand {
+    /// Whose answers it holds with.
+    Dialect,
+    /// Who can show it.
+    Firmware,
+    /// CPUs that execute its code.
+    ExecutionState,
+    /// A PSCI version.
+    Psci,
+    /// Features of the firmware.
+    With,
+    /// A version of the host's kernel.
+    Kvm,
 }
 
 /// Two transcripts of one test.
@@ -118,6 +144,8 @@ pub(crate) struct Summary {
     pub(crate) failed: usize,
     /// How many were skipped.
     pub(crate) skipped: usize,
+    /// How many could not be run.
+    pub(crate) errors: usize,
     /// How many pairs of transcripts are equal.
     pub(crate) transcripts_equal: usize,
     /// How many differ.
@@ -125,9 +153,9 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Did everything that ran come out right?
+    /// Did everything come out right?
     pub(crate) const fn is_success(&self) -> bool {
-        self.failed == 0 && self.transcripts_different == 0
+        self.failed == 0 && self.errors == 0 && self.transcripts_different == 0
     }
 
     /// Counts one more record.
@@ -137,6 +165,7 @@ impl Summary {
                 Verdict::Pass => self.passed += 1,
                 Verdict::Fail => self.failed += 1,
                 Verdict::Skip => self.skipped += 1,
+                Verdict::Error => self.errors += 1,
             },
             Record::Comparison(Comparison {
                 difference: None, ..
@@ -158,6 +187,7 @@ mod tests {
             firmware: Firmware::Core,
             verdict,
             reason: None,
+            ruled_out_by: None,
             seconds: 0.25,
             resets: 0,
             calls: Some(3),
@@ -176,6 +206,15 @@ mod tests {
             "{line}"
         );
         assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+    }
+
+    #[test]
+    fn one_test_that_could_not_be_run_spoils_the_summary() {
+        let mut summary = Summary::default();
+        summary.add(&test(Verdict::Pass));
+        summary.add(&test(Verdict::Error));
+        assert!(!summary.is_success());
+        assert_eq!((summary.failed, summary.errors), (0, 1));
     }
 
     #[test]

@@ -51,6 +51,15 @@ impl Printer {
         })
     }
 
+    /// The last test that was told of, by its name and its firmware.
+    pub(crate) fn latest(&self) -> Option<String> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.iter().rev().find_map(|record| match record {
+            Record::Test(test) => Some(format!("{} ({})", test.name, test.firmware.name())),
+            Record::Host(_) | Record::Comparison(_) | Record::Summary(_) => None,
+        })
+    }
+
     /// Shows the table.
     pub(crate) fn finish(&self, summary: &Summary) -> io::Result<()> {
         if self.format == Format::Json {
@@ -144,15 +153,16 @@ fn cell(test: &Test) -> String {
         Verdict::Pass => format!("pass {:6.2} s", test.seconds),
         Verdict::Fail => format!("FAIL {:6.2} s", test.seconds),
         Verdict::Skip => "skip".into(),
+        Verdict::Error => "ERROR".into(),
     }
 }
 
 fn explain(test: &Test) -> String {
     let reason = test.reason.as_deref().unwrap_or("no reason was given");
-    let verb = if test.verdict == Verdict::Skip {
-        "skipped"
-    } else {
-        "FAILED"
+    let verb = match test.verdict {
+        Verdict::Skip => "skipped",
+        Verdict::Error => "COULD NOT RUN",
+        Verdict::Pass | Verdict::Fail => "FAILED",
     };
     let mut text = format!(
         "\n{verb} {} ({}): {reason}\n",
@@ -187,6 +197,7 @@ fn counts(summary: &Summary) -> String {
         passed,
         failed,
         skipped,
+        errors,
         transcripts_equal,
         transcripts_different,
     } = summary;
@@ -195,6 +206,9 @@ fn counts(summary: &Summary) -> String {
         text.push_str(&format!(
             "transcripts of kernel and core: {transcripts_equal} equal, {transcripts_different} different\n"
         ));
+    }
+    if *errors != 0 {
+        text.push_str(&format!("could not be run: {errors}\n"));
     }
     text.push_str(&format!(
         "{passed} passed, {failed} failed, {skipped} skipped\n"
@@ -217,6 +231,7 @@ mod tests {
             firmware,
             verdict,
             reason: (verdict != Verdict::Pass).then(|| "x0 is 1".into()),
+            ruled_out_by: None,
             seconds: 0.125,
             resets: 0,
             calls: None,
@@ -256,6 +271,17 @@ mod tests {
             text.ends_with("\n1 passed, 1 failed, 0 skipped\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_test_that_could_not_be_run_is_told_with_why() {
+        let record = Record::Test(test("cpu_on", Firmware::Core, Verdict::Error));
+        let mut summary = Summary::default();
+        summary.add(&record);
+        let text = render(&[record], &summary);
+        let told = "\nCOULD NOT RUN cpu_on (core): x0 is 1\n\ncould not be run: 1\n\
+                    0 passed, 0 failed, 0 skipped\n";
+        assert!(text.ends_with(told), "{text}");
     }
 
     #[test]

@@ -6,4 +6,5 @@
 mod bad_input;
 mod driver;
 mod endings;
+mod memory_files;
 mod passing;
