@@ -15,12 +15,17 @@ use std::time::SystemTime;
 /// If it is not built, or is older than its sources.
 #[must_use]
 pub fn vambrace() -> Command {
-    let program = current("release/vambrace");
+    find_vambrace().unwrap_or_else(|reason| panic!("{reason}"))
+}
+
+/// The same for a program, which says itself what is missing.
+pub(crate) fn find_vambrace() -> Result<Command, String> {
+    let program = find("release/vambrace")?;
     // Its arm64 half, which would otherwise be built in the middle of a test.
-    current("aarch64-unknown-linux-musl/release/vambrace");
+    find("aarch64-unknown-linux-musl/release/vambrace")?;
     let mut command = Command::new(program);
     command.env_remove("VAMBRACE_LOG");
-    command
+    Ok(command)
 }
 
 /// A guest test, by the name of its claim.
@@ -29,7 +34,7 @@ pub fn vambrace() -> Command {
 /// If it is not built, or is older than its sources.
 #[must_use]
 pub fn guest(claim: &str) -> PathBuf {
-    current(&format!("{GUESTS}/{claim}"))
+    find(&format!("{GUESTS}/{claim}")).unwrap_or_else(|reason| panic!("{reason}"))
 }
 
 /// A guest that misbehaves on purpose, by its name.
@@ -38,18 +43,23 @@ pub fn guest(claim: &str) -> PathBuf {
 /// If it is not built, or is older than its sources.
 #[must_use]
 pub fn example(name: &str) -> PathBuf {
-    current(&format!("{GUESTS}/examples/{name}"))
+    find_example(name).unwrap_or_else(|reason| panic!("{reason}"))
 }
 
-fn current(program: &str) -> PathBuf {
+/// The same for a program, which says itself what is missing.
+pub(crate) fn find_example(name: &str) -> Result<PathBuf, String> {
+    find(&format!("{GUESTS}/examples/{name}"))
+}
+
+fn find(program: &str) -> Result<PathBuf, String> {
     let program = target().join(program);
-    if let Err(reason) = check(&program) {
-        panic!(
+    match check(&program) {
+        Ok(()) => Ok(program),
+        Err(reason) => Err(format!(
             "{}: {reason}; build it with: cargo xtask build",
             program.display()
-        );
+        )),
     }
-    program
 }
 
 /// The target directory that this test was built in: the outermost one, as cargo marks the directory

@@ -3,13 +3,16 @@
 //! The tests of this package start the built `vambrace` as a process, give it the built guests and
 //! look at nothing but what a user sees: exit codes, standard output, standard error, the terminal,
 //! and which processes are left. They depend on none of the packages they test, so no mistake can
-//! excuse itself.
+//! excuse itself; but for [`differential`] and
+//! [`on_the_host`], which hold core itself against real kernels and against the specifications.
 //!
 //! Nothing is skipped: a program that is missing, or older than its sources, fails the test that
 //! needs it, and the message names the command that builds it.
 
 mod built;
+pub mod differential;
 mod ended;
+pub mod on_the_host;
 mod started;
 mod terminal;
 

@@ -54,7 +54,7 @@ fn under_core_kvm_answers_none_of_the_calls_and_the_transcripts_are_equal() {
         assert_eq!(comparison["difference"], Value::Null);
     }
     let summary = json!({
-        "record": "summary", "passed": 6, "failed": 0, "skipped": 0,
+        "record": "summary", "passed": 6, "failed": 0, "skipped": 0, "errors": 0,
         "transcripts_equal": 3, "transcripts_different": 0,
     });
     assert_eq!(records.last(), Some(&summary), "{ended}");
@@ -91,6 +91,30 @@ fn a_host_without_the_smccc_filter_says_why_core_cannot_run() {
         ]);
         assert_eq!(ended.stderr.matches("error: ").count(), 1, "{ended}");
     }
+}
+
+#[test]
+fn a_machine_that_the_host_refuses_is_told_and_keeps_no_test_from_its_turn() {
+    let claims = [
+        "psci_version_is_at_least_1_0",
+        "system_reset2_architectural_reboots",
+    ];
+    // More than the 44 address bits of this CPU.
+    let options = ["--memory", "16384G", "--json"];
+    let ended = test("6.12:cortex-a57", &options, &claims, &[]);
+    ended.exits(125);
+    let records = ended.records();
+    let tests = of_kind(&records, "test");
+    assert_eq!(tests.len(), 2, "{ended}");
+    for test in tests {
+        assert_eq!(test["verdict"], "error", "{ended}");
+        let reason = test["reason"].as_str().unwrap();
+        assert!(
+            reason.contains("44 bits of physical address space"),
+            "{reason}"
+        );
+    }
+    assert_eq!(records.last().unwrap()["errors"], 2, "{ended}");
 }
 
 #[test]
@@ -145,7 +169,10 @@ fn guests_that_misbehave_fail_and_say_why() {
             "hang_spinning",
             "the time limit passed; its last line was `spinning for ever`",
         ),
-        ("reset_forever", "it reset once more after 3 reboots"),
+        (
+            "reset_forever",
+            "the guest reset the machine again after 3 reboots",
+        ),
         (
             "undecodable_simd",
             "cannot emulate the guest's access to 0x9000000 at PC 0x402",

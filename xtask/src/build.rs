@@ -1,12 +1,12 @@
 //! `cargo xtask build`: the host program, the arm64 program and the guests.
 //!
-//! Three calls of cargo, not one: features are unified within a call, and what is right for a
-//! hosted program is wrong for a bare-metal one.
+//! A call of cargo for each, not one for all: features are unified within a call, and what is right
+//! for a hosted program is wrong for a bare-metal one.
 
 use anyhow::Result;
 
 use crate::process;
-use crate::workspace::{GUEST_TARGET, HOST_PROGRAM_TARGET, Workspace};
+use crate::workspace::{AARCH32_GUEST_TARGET, GUEST_TARGET, HOST_PROGRAM_TARGET, Workspace};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     host_program(workspace)?;
@@ -25,10 +25,24 @@ fn arm64_program(workspace: &Workspace) -> Result<()> {
     process::show(workspace.cargo(&build))
 }
 
-/// The bare-metal guest tests.
+/// The bare-metal guest tests, for both execution states.
 fn guests(workspace: &Workspace) -> Result<()> {
     let form = format!("--bins --examples --target {GUEST_TARGET}");
     process::show(workspace.cargo(&format!(
         "build --release --package vambrace-guest-tests {form}"
+    )))?;
+    let form = format!("--bins --target {AARCH32_GUEST_TARGET}");
+    process::show(workspace.cargo(&format!(
+        "build --release --package vambrace-guest-tests-aarch32 {form}"
+    )))
+}
+
+/// What `bench` runs beside the guests: core alone on the bare machine, and the bare loop on KVM.
+pub(crate) fn counting_programs(workspace: &Workspace) -> Result<()> {
+    process::show(workspace.cargo(&format!(
+        "build --release --package vambrace-image --target {GUEST_TARGET}"
+    )))?;
+    process::show(workspace.cargo(&format!(
+        "build --release --package vambrace-kvm --example floor --target {HOST_PROGRAM_TARGET}"
     )))
 }

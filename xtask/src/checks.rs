@@ -3,7 +3,9 @@
 use anyhow::Result;
 
 use crate::report::{Report, Tally};
-use crate::workspace::{GUEST_TARGET, HOST_PROGRAM_TARGET, HOSTED, Workspace};
+use crate::workspace::{
+    AARCH32_GUEST_TARGET, GUEST_TARGET, HOST_PROGRAM_TARGET, HOSTED, Workspace,
+};
 use crate::{panics, process, tidy};
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
@@ -18,6 +20,14 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
             &format!("--package vambrace-guest-tests --lib --target {GUEST_TARGET}"),
         )
     });
+    report.part("docs, A32 guest tests", || {
+        document(
+            workspace,
+            &format!(
+                "--package vambrace-guest-tests-aarch32 --lib --target {AARCH32_GUEST_TARGET}"
+            ),
+        )
+    });
     report.part("deny", || {
         cargo(workspace, "deny --offline check licenses bans sources")
     });
@@ -29,6 +39,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
 fn clippy(workspace: &Workspace, report: &mut Report) {
     let arm64 = "--package vambrace --package vambrace-kvm --package vambrace-lab";
     let guests = "--package vambrace-guest-tests --lib --bins --examples";
+    let a32 = "--package vambrace-guest-tests-aarch32 --lib --bins";
     let core = "--package vambrace-core --package vambrace-image";
     for (name, scope) in [
         ("clippy, hosted packages", format!("{HOSTED} --all-targets")),
@@ -39,6 +50,10 @@ fn clippy(workspace: &Workspace, report: &mut Report) {
         (
             "clippy, guest tests",
             format!("{guests} --target {GUEST_TARGET}"),
+        ),
+        (
+            "clippy, A32 guest tests",
+            format!("{a32} --target {AARCH32_GUEST_TARGET}"),
         ),
         (
             "clippy, core without std",

@@ -4,7 +4,7 @@ use anyhow::Result;
 use std::process::ExitCode;
 
 use crate::build;
-use crate::guests::{self, Setting, Skips};
+use crate::guests::{self, Images, Setting};
 use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
 
@@ -20,7 +20,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     let setting = Setting {
         host,
         firmware: &["kernel", "core"],
-        skips: Skips::Refused,
+        images: Images::All,
+        offers: None,
     };
     let status = guests::show(workspace, setting)?;
     // A process that a signal ended has no code; 1 says that the demo did not pass.

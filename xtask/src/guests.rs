@@ -1,14 +1,17 @@
 //! The guest tests: which there are, how they are run, and what counts as passing.
 //!
 //! `vambrace test --json` writes a record a line. Its verdicts are believed, its completeness is
-//! not: every claim must have a verdict under every firmware, or the run has failed.
+//! not: every claim must have a verdict under every firmware, or the run has failed. A claim may be
+//! skipped where its own header rules the place out; so that this means something, what the place
+//! offers must be what is known of it.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::claim_table::{Cell, ClaimTable};
 use crate::process::{self, Separate};
 use crate::report::Tally;
 use crate::workspace::Workspace;
@@ -19,21 +22,43 @@ pub(crate) struct Setting {
     /// As `vambrace test --host` takes it.
     pub(crate) host: &'static str,
     pub(crate) firmware: &'static [&'static str],
-    pub(crate) skips: Skips,
+    pub(crate) images: Images,
+    /// What a host must offer, if it is a known one.
+    pub(crate) offers: Option<Offers>,
 }
 
-/// Whether a claim may say by its header that it cannot hold here.
+/// Which guest tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Skips {
-    /// The kernel is older than what some claims need.
-    Allowed,
-    /// Every claim holds on this kernel.
-    Refused,
+pub(crate) enum Images {
+    All,
+    /// Those of 32-bit code.
+    Aarch32,
+}
+
+/// What is known of a host: what its KVM has decides which claims can hold there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Offers {
+    /// How its kernel's release begins.
+    pub(crate) kernel: &'static str,
+    /// The newest PSCI version.
+    pub(crate) psci: &'static str,
+    /// What its firmware has, by the names of `--with`.
+    pub(crate) features: &'static [&'static str],
+    /// Whether guests execute AArch32 at EL1.
+    pub(crate) aarch32: bool,
+}
+
+impl Setting {
+    /// The host as a column of the table of claims: its kernel, or a CPU of its own.
+    fn place(&self) -> &'static str {
+        let name = self.host.strip_prefix("lab:").unwrap_or(self.host);
+        name.split_once(':').map_or(name, |(_, cpu)| cpu)
+    }
 }
 
 /// Runs every claim on this terminal.
 pub(crate) fn show(workspace: &Workspace, setting: Setting) -> Result<ExitStatus> {
-    let images = images(workspace)?;
+    let images = images(workspace, setting.images)?;
     let mut test = command(workspace, setting);
     let line = format!(
         "{} IMAGE…  ({} guest tests)",
@@ -44,13 +69,18 @@ pub(crate) fn show(workspace: &Workspace, setting: Setting) -> Result<ExitStatus
     process::show_as(&line, test)
 }
 
-/// Runs every claim and counts each verdict, and each comparison of transcripts, as one test.
-pub(crate) fn run(workspace: &Workspace, setting: Setting) -> Result<Tally> {
-    let images = images(workspace)?;
+/// Runs every claim, counts each verdict, and each comparison of transcripts, as one test, and notes
+/// each verdict in the table of claims.
+pub(crate) fn run(
+    workspace: &Workspace,
+    setting: Setting,
+    claims: &mut ClaimTable,
+) -> Result<Tally> {
+    let images = images(workspace, setting.images)?;
     let expected = images.len() * setting.firmware.len();
     let mut test = command(workspace, setting);
     test.arg("--json").args(images);
-    Ok(tally(&process::separate(test)?, expected, setting.skips))
+    Ok(tally(&process::separate(test)?, expected, setting, claims))
 }
 
 /// `vambrace test` without images.
@@ -67,21 +97,34 @@ fn command(workspace: &Workspace, setting: Setting) -> Command {
 }
 
 /// The built image of every claim, in the order of their names.
-fn images(workspace: &Workspace) -> Result<Vec<PathBuf>> {
-    let sources = workspace.root.join("guest-tests/src/bin");
+fn images(workspace: &Workspace, which: Images) -> Result<Vec<PathBuf>> {
+    let mut images = claims_in(
+        workspace,
+        AARCH32_CLAIMS,
+        &workspace.aarch32_guest_programs(),
+    )?;
+    if which == Images::All {
+        images.extend(claims_in(
+            workspace,
+            AARCH64_CLAIMS,
+            &workspace.guest_programs(),
+        )?);
+    }
+    images.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
+    Ok(images)
+}
+
+/// The built image of every claim whose source is in one folder.
+fn claims_in(workspace: &Workspace, folder: &str, programs: &Path) -> Result<Vec<PathBuf>> {
+    let sources = workspace.root.join(folder);
     let unreadable = || format!("cannot read {}", sources.display());
     let mut images = Vec::new();
     for entry in std::fs::read_dir(&sources).with_context(unreadable)? {
         let source = entry.with_context(unreadable)?.path();
         if source.extension().is_some_and(|form| form == "rs") {
-            images.extend(
-                source
-                    .file_stem()
-                    .map(|claim| workspace.guest_programs().join(claim)),
-            );
+            images.extend(source.file_stem().map(|claim| programs.join(claim)));
         }
     }
-    images.sort();
     ensure!(
         !images.is_empty(),
         "{} has no guest tests",
@@ -90,55 +133,32 @@ fn images(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     Ok(images)
 }
 
-fn tally(run: &Separate, expected: usize, skips: Skips) -> Tally {
+fn tally(run: &Separate, expected: usize, setting: Setting, claims: &mut ClaimTable) -> Tally {
     let mut tally = Tally {
         passed: 0,
         failed: 0,
         notes: Vec::new(),
         output: run.errors.clone(),
     };
-    let (mut verdicts, mut comparisons, mut complete) = (0, 0, false);
-    let mut runs = BTreeMap::<String, usize>::new();
+    let mut seen = Seen::default();
     for line in run.output.lines() {
         let record: Value = serde_json::from_str(line).unwrap_or_default();
         match record["record"].as_str() {
-            Some("host") => {}
+            Some("host") => check_offer(&record, setting.offers, &mut tally),
             Some("test") => {
-                verdicts += 1;
-                if record["verdict"] != "skip" {
-                    let name = record["name"].as_str().unwrap_or_default();
-                    *runs.entry(name.to_owned()).or_default() += 1;
-                }
-                count_test(&record, &mut tally);
+                seen.test(&record);
+                count_test(&record, setting, claims, &mut tally);
             }
             Some("comparison") => {
-                comparisons += 1;
+                seen.comparisons += 1;
                 count_comparison(&record, &mut tally);
             }
-            Some("summary") => complete = true,
+            Some("summary") => seen.complete = true,
             _ => tally.fail_because(&format!("no record of a test: {line}")),
         }
     }
-    if !complete {
-        tally.fail_because("the run ended before its summary");
-    }
-    if verdicts != expected {
-        tally.fail_because(&format!(
-            "{expected} verdicts were expected, and {verdicts} came"
-        ));
-    }
-    if skips == Skips::Refused && !tally.notes.is_empty() {
-        let skipped = tally.notes.join("; ");
-        tally.fail_because(&format!(
-            "every claim holds on this host, and some did not run: {skipped}"
-        ));
-    }
-    let pairs = runs.values().filter(|runs| **runs == 2).count();
-    if comparisons != pairs {
-        tally.fail_because(&format!(
-            "{pairs} claims ran under both firmwares, and {comparisons} were compared"
-        ));
-    }
+    seen.check(expected, &mut tally);
+    tally.notes.extend(seen.skips());
     if tally.failed == 0 && !run.status.success() {
         tally.fail_because(&format!(
             "nothing failed, but the process did ({})",
@@ -148,13 +168,101 @@ fn tally(run: &Separate, expected: usize, skips: Skips) -> Tally {
     tally
 }
 
-fn count_test(record: &Value, tally: &mut Tally) {
+/// What a run has told so far, to see whether it has told everything.
+#[derive(Debug, Default)]
+struct Seen {
+    verdicts: usize,
+    comparisons: usize,
+    complete: bool,
+    /// How often each claim ran.
+    runs: BTreeMap<String, usize>,
+    /// How many were skipped for each reason under each firmware.
+    skipped: BTreeMap<(String, String), usize>,
+}
+
+impl Seen {
+    fn test(&mut self, record: &Value) {
+        self.verdicts += 1;
+        let text = |field: &str| record[field].as_str().unwrap_or("?").to_owned();
+        if record["verdict"] == "skip" {
+            *self
+                .skipped
+                .entry((text("firmware"), text("reason")))
+                .or_default() += 1;
+        } else if record["verdict"] != "error" {
+            *self.runs.entry(text("name")).or_default() += 1;
+        }
+    }
+
+    fn check(&self, expected: usize, tally: &mut Tally) {
+        if !self.complete {
+            tally.fail_because("the run ended before its summary");
+        }
+        if self.verdicts != expected {
+            tally.fail_because(&format!(
+                "{expected} verdicts were expected, and {} came",
+                self.verdicts
+            ));
+        }
+        let pairs = self.runs.values().filter(|runs| **runs == 2).count();
+        if self.comparisons != pairs {
+            tally.fail_because(&format!(
+                "{pairs} claims ran under both firmwares, and {} were compared",
+                self.comparisons
+            ));
+        }
+    }
+
+    /// A line for each reason; the table of claims tells which they were.
+    fn skips(&self) -> impl Iterator<Item = String> {
+        self.skipped
+            .iter()
+            .map(|((firmware, reason), count)| format!("skipped {count} ({firmware}): {reason}"))
+    }
+}
+
+/// A skip means something only on a host that is what it should be.
+fn check_offer(record: &Value, offers: Option<Offers>, tally: &mut Tally) {
+    let Some(expected) = offers else { return };
+    let text = |field: &str| record[field].as_str().unwrap_or_default();
+    let features: Vec<&str> = record["features"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    // 6.1 is not the beginning of 6.12.
+    let release = text("kernel")
+        .strip_prefix(expected.kernel)
+        .filter(|rest| !rest.starts_with(|digit: char| digit.is_ascii_digit()));
+    if release.is_none()
+        || text("psci") != expected.psci
+        || features != expected.features
+        || record["aarch32"] != expected.aarch32
+    {
+        tally.fail_because(&format!(
+            "this host is expected to be {expected:?}, and is {record}: what is skipped there says \
+             nothing"
+        ));
+    }
+}
+
+fn count_test(record: &Value, setting: Setting, claims: &mut ClaimTable, tally: &mut Tally) {
     let text = |field: &str| record[field].as_str().unwrap_or("?").to_owned();
     let test = format!("{} ({})", text("name"), text("firmware"));
-    match (record["verdict"].as_str(), record["reason"].as_str()) {
-        (Some("pass"), _) => tally.passed += 1,
-        (Some("skip"), Some(reason)) => tally.notes.push(format!("skipped {test}: {reason}")),
-        (Some("skip"), None) => tally.fail_because(&format!("{test} was skipped for no reason")),
+    let cell = match (record["verdict"].as_str(), record["reason"].as_str()) {
+        (Some("pass"), _) => {
+            tally.passed += 1;
+            Cell::Pass
+        }
+        (Some("skip"), Some(_)) if record["ruled_out_by"].is_string() => Cell::NotHere,
+        (Some("skip"), reason) => {
+            let reason = reason.unwrap_or("no reason");
+            tally.fail_because(&format!(
+                "{test} was skipped, and not by its own header: {reason}"
+            ));
+            Cell::Fail
+        }
         (verdict, reason) => {
             let verdict = verdict.unwrap_or("no verdict");
             tally.fail_because(&format!(
@@ -164,8 +272,11 @@ fn count_test(record: &Value, tally: &mut Tally) {
             for line in record["transcript"].as_array().into_iter().flatten() {
                 tally.output += &format!("  | {}\n", line.as_str().unwrap_or_default());
             }
+            Cell::Fail
         }
-    }
+    };
+    let place = format!("{} {}", setting.place(), text("firmware"));
+    claims.add(&text("name"), &place, cell);
 }
 
 fn count_comparison(record: &Value, tally: &mut Tally) {
@@ -179,6 +290,10 @@ fn count_comparison(record: &Value, tally: &mut Tally) {
         record["difference"]
     ));
 }
+
+/// The sources of the claims, a file each.
+const AARCH64_CLAIMS: &str = "guest-tests/src/bin";
+const AARCH32_CLAIMS: &str = "guest-tests/aarch32/src/bin";
 
 #[cfg(test)]
 mod tests {
@@ -195,8 +310,21 @@ mod tests {
             .map(|line| format!("echo '{line}'\n"))
             .collect();
         shell.args(["-c", &format!("{lines}{exit}")]);
-        tally(&process::separate(shell).unwrap(), expected, Skips::Allowed)
+        let run = process::separate(shell).unwrap();
+        tally(&run, expected, SETTING, &mut ClaimTable::default())
     }
+
+    const SETTING: Setting = Setting {
+        host: "lab:6.1",
+        firmware: &["kernel", "core"],
+        images: Images::All,
+        offers: Some(Offers {
+            kernel: "6.1",
+            psci: "1.1",
+            features: &["trng", "ptp"],
+            aarch32: true,
+        }),
+    };
 
     const PASS: &str = r#"{"record":"test","name":"a","firmware":"kernel","verdict":"pass"}"#;
     const SUMMARY: &str = r#"{"record":"summary","passed":1}"#;
@@ -240,17 +368,58 @@ mod tests {
     }
 
     #[test]
-    fn a_skip_with_its_reason_is_noted_and_one_without_is_a_failure() {
-        let skip = r#"{"record":"test","name":"a","firmware":"kernel","verdict":"skip","reason":"needs PSCI 1.1"}"#;
-        let tally = judged(1, &[skip, SUMMARY]);
+    fn a_skip_by_a_claim_s_own_header_is_noted_and_any_other_is_a_failure() {
+        let skip = r#"{"record":"test","name":"a","firmware":"kernel","verdict":"skip","reason":"needs PSCI 1.1","ruled_out_by":"psci"}"#;
+        let tally = judged(2, &[skip, skip, SUMMARY]);
         assert_eq!((tally.passed, tally.failed), (0, 0));
-        assert_eq!(tally.notes, ["skipped a (kernel): needs PSCI 1.1"]);
-        let mut shell = process::command("sh");
-        shell.args(["-c", &format!("echo '{skip}'\necho '{SUMMARY}'")]);
-        let refused = super::tally(&process::separate(shell).unwrap(), 1, Skips::Refused);
-        assert_eq!(refused.failed, 1);
+        assert_eq!(tally.notes, ["skipped 2 (kernel): needs PSCI 1.1"]);
+        let unruled = r#"{"record":"test","name":"a","firmware":"kernel","verdict":"skip","reason":"no time","ruled_out_by":null}"#;
+        assert_eq!(judged(1, &[unruled, SUMMARY]).failed, 1);
         let silent = r#"{"record":"test","name":"a","firmware":"kernel","verdict":"skip"}"#;
         assert_eq!(judged(1, &[silent, SUMMARY]).failed, 1);
+    }
+
+    #[test]
+    fn a_host_must_be_what_is_known_of_it() {
+        let host = r#"{"record":"host","name":"lab:6.1:max","kernel":"6.1.0-50-cloud-arm64","psci":"1.1","features":["trng","ptp"],"aarch32":true}"#;
+        assert_eq!(judged(1, &[host, PASS, SUMMARY]).failed, 0);
+        for (right, wrong) in [
+            ("6.1.0-50", "6.12.0-50"),
+            (r#""psci":"1.1""#, r#""psci":"1.0""#),
+            (r#""trng","#, ""),
+            (r#""aarch32":true"#, r#""aarch32":false"#),
+        ] {
+            let host = host.replace(right, wrong);
+            assert_eq!(judged(1, &[&host, PASS, SUMMARY]).failed, 1, "{host}");
+        }
+    }
+
+    #[test]
+    fn each_verdict_goes_into_the_table_of_claims() {
+        let mut shell = process::command("sh");
+        let skip = r#"{"record":"test","name":"b","firmware":"core","verdict":"skip","reason":"x","ruled_out_by":"with"}"#;
+        shell.args([
+            "-c",
+            &format!("echo '{PASS}'; echo '{skip}'; echo '{SUMMARY}'"),
+        ]);
+        let mut claims = ClaimTable::default();
+        tally(&process::separate(shell).unwrap(), 2, SETTING, &mut claims);
+        let text = claims.render();
+        let lines: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(lines[1], ["claim", "6.1", "kernel", "6.1", "core"]);
+        assert_eq!(lines[2], ["a", "pass"]);
+        assert_eq!(lines[3], ["b", "–"]);
+    }
+
+    #[test]
+    fn a_place_is_a_kernel_or_a_cpu_of_its_own() {
+        let place = |host| Setting { host, ..SETTING }.place();
+        assert_eq!(place("lab:6.12"), "6.12");
+        assert_eq!(place("lab:6.12:cortex-a57"), "cortex-a57");
+        assert_eq!(place("local"), "local");
     }
 
     #[test]

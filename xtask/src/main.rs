@@ -3,13 +3,17 @@
 //! One command is one file. The commands run the other programs of the house as processes and
 //! share no code with them, so that a broken room can still be built, tested and diagnosed.
 
+mod bench;
 mod build;
 mod checks;
+mod claim_table;
 mod demo;
+mod differential;
 mod guests;
 mod panics;
 mod prepush;
 mod process;
+mod process_group;
 mod report;
 mod rust_tests;
 mod setup;
@@ -20,6 +24,7 @@ mod workspace;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+use bench::Keep;
 use setup::Purpose;
 use test::Depth;
 use workspace::Workspace;
@@ -52,9 +57,23 @@ enum Task {
     Demo,
     /// Set up, build, and run every check and test; the last line is `N passed, N failed`
     Test {
-        /// Also what takes too long for every day: the guest tests on every CPU of the lab
+        /// Also what takes too long for every day: the guest tests on every CPU of the lab, and
+        /// every function id in KVM's dialect
         #[arg(long)]
         all: bool,
+    },
+    /// Make the same calls to KVM's firmware and to core on four real kernels, and compare
+    ///
+    /// Prints the calls compared, the differences that a row of docs/abi.md explains, and every
+    /// other one. `test` does this too.
+    Differential(differential::Selection),
+    /// Measure what core weighs and what a call costs, in bytes and counted instructions
+    ///
+    /// Prints one table: measured, goal, floor, baseline. Nothing fails because a number has grown.
+    Bench {
+        /// Make the figures the baseline in the tree
+        #[arg(long)]
+        record: bool,
     },
     /// Check the rules of the house that no compiler knows
     Tidy,
@@ -80,6 +99,9 @@ fn perform(task: &Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Task::Demo => demo::run(workspace),
         Task::Test { all: false } => test::run(workspace, Depth::EveryDay),
         Task::Test { all: true } => test::run(workspace, Depth::All),
+        Task::Differential(selection) => differential::show(workspace, selection),
+        Task::Bench { record: false } => bench::run(workspace, Keep::Nothing),
+        Task::Bench { record: true } => bench::run(workspace, Keep::AsBaseline),
         Task::Tidy => tidy::run(workspace),
         Task::Prepush => prepush::run(workspace),
     }

@@ -6,10 +6,12 @@
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::process_group::Leader;
 
 /// Standard output and standard error of a finished process, in the order they were written.
 #[derive(Debug)]
@@ -72,13 +74,9 @@ pub(crate) fn capture(mut command: Command) -> Result<Captured> {
     command
         .stdout(writer.try_clone().context("cannot copy a pipe")?)
         .stderr(writer);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot start `{line}`"))?;
-    // The command holds the pipe's writing ends; with them open the reader would wait for ever.
-    drop(command);
-    let [text] = read_to_the_end([Box::new(reader)], &mut child, LIMIT);
-    let status = child
+    let mut leader = Leader::start(command).with_context(|| format!("cannot start `{line}`"))?;
+    let [text] = read_to_the_end([Box::new(reader)], &leader, LIMIT);
+    let status = leader
         .wait()
         .with_context(|| format!("cannot wait for `{line}`"))?;
     Ok(Captured {
@@ -88,19 +86,22 @@ pub(crate) fn capture(mut command: Command) -> Result<Captured> {
 }
 
 /// Runs a command silently and keeps its streams apart.
-pub(crate) fn separate(mut command: Command) -> Result<Separate> {
+pub(crate) fn separate(command: Command) -> Result<Separate> {
+    separate_within(command, LIMIT)
+}
+
+/// The same for a command with a time limit of its own.
+pub(crate) fn separate_within(mut command: Command, limit: Duration) -> Result<Separate> {
     let line = shell_line(&command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot start `{line}`"))?;
-    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let mut leader = Leader::start(command).with_context(|| format!("cannot start `{line}`"))?;
+    let (output, errors) = (leader.child.stdout.take(), leader.child.stderr.take());
     let streams = output
         .zip(errors)
         .with_context(|| format!("`{line}` has no streams"))?;
     let streams: [Box<dyn Read + Send>; 2] = [Box::new(streams.0), Box::new(streams.1)];
-    let [output, errors] = read_to_the_end(streams, &mut child, LIMIT);
-    let status = child
+    let [output, errors] = read_to_the_end(streams, &leader, limit);
+    let status = leader
         .wait()
         .with_context(|| format!("cannot wait for `{line}`"))?;
     Ok(Separate {
@@ -111,10 +112,11 @@ pub(crate) fn separate(mut command: Command) -> Result<Separate> {
 }
 
 /// What a process writes until it closes its streams. One that does not within the limit is
-/// killed, so that nothing that hangs takes the rest of a run with it; the last stream says so.
+/// killed with all that it has started, so that nothing that hangs takes the rest of a run with it;
+/// the last stream says so.
 fn read_to_the_end<const N: usize>(
     streams: [Box<dyn Read + Send>; N],
-    child: &mut Child,
+    leader: &Leader,
     limit: Duration,
 ) -> [String; N] {
     let (open, closed) = mpsc::channel::<()>();
@@ -131,8 +133,8 @@ fn read_to_the_end<const N: usize>(
     drop(open);
     let late = closed.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
     if late {
-        // It may have ended by itself just now, and left a stream to a child of its own.
-        let _ = child.kill();
+        leader.kill();
+        // What has left the group may hold a stream for ever.
         let _ = closed.recv_timeout(Duration::from_secs(5));
     }
     let mut texts = texts.map(|text| text.into_string());
@@ -232,12 +234,11 @@ mod tests {
 
     #[test]
     fn a_process_that_hangs_is_killed_and_what_it_wrote_is_kept() {
-        let mut shell = shell("echo begun; exec sleep 600");
-        let mut child = shell.stdout(Stdio::piped()).spawn().unwrap();
-        let stream = Box::new(child.stdout.take().unwrap());
-        let [text] = read_to_the_end([stream], &mut child, Duration::from_secs(1));
-        assert_eq!(text, "begun\nkilled: it had not finished after 1 s\n");
-        assert!(!child.wait().unwrap().success());
+        let shell = shell("echo begun; sleep 600");
+        let run = separate_within(shell, Duration::from_secs(1)).unwrap();
+        assert_eq!(run.output, "begun\n");
+        assert_eq!(run.errors, "killed: it had not finished after 1 s\n");
+        assert!(!run.status.success());
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub(crate) enum Scope {
     WithoutLabHosts,
 }
 
-pub(crate) fn run(workspace: &Workspace, report: &mut Report, scope: Scope) {
+/// Gives what the claims' test program on the host printed, if it ran.
+pub(crate) fn run(workspace: &Workspace, report: &mut Report, scope: Scope) -> String {
+    let mut claims = String::new();
     let mut programs = Vec::new();
     report.part("build of the tests", || {
         let build = format!("test --no-run {MESSAGES} {HOSTED}");
@@ -29,12 +31,19 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report, scope: Scope) {
         Ok(Tally::check(without_messages(captured)))
     });
     for program in programs.iter().filter(|program| program.is_in(scope)) {
-        report.part(&program.part, || program.run());
+        report.part(&program.part, || {
+            let tally = program.run()?;
+            if program.part.ends_with(CLAIMS) {
+                claims.clone_from(&tally.output);
+            }
+            Ok(tally)
+        });
     }
     report.part("doc tests", || {
         let doc = format!("test --doc --no-fail-fast {HOSTED}");
         process::capture(workspace.cargo(&doc)).map(tally)
     });
+    claims
 }
 
 /// One program that libtest made.
@@ -166,6 +175,8 @@ fn without_messages(mut captured: Captured) -> Captured {
 }
 
 const MESSAGES: &str = "--message-format=json-render-diagnostics";
+/// The program whose tests are claims, shown by driving core on the host.
+const CLAIMS: &str = ": claims_on_the_host";
 const WITH_LAB_HOSTS: [&str; 2] = ["cli", "conformance"];
 
 #[cfg(test)]

@@ -6,12 +6,13 @@
 use anyhow::Result;
 use std::process::ExitCode;
 
-use crate::guests::{self, Setting, Skips};
-use crate::report::{Report, Verdict};
+use crate::claim_table::ClaimTable;
+use crate::guests::{self, Images, Offers, Setting};
+use crate::report::{Report, Tally, Verdict};
 use crate::rust_tests::{self, Scope};
 use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
-use crate::{build, checks};
+use crate::{build, checks, differential, process};
 
 /// How much is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,25 +33,57 @@ pub(crate) fn run(workspace: &Workspace, depth: Depth) -> Result<ExitCode> {
         Verdict::Failed => Verdict::Failed,
     };
     checks::run(workspace, &mut report);
-    rust_tests::run(workspace, &mut report, Scope::All);
+    let on_the_host = rust_tests::run(workspace, &mut report, Scope::All);
+    report.part("all function ids", || every_function_id(workspace, depth));
     match fetched {
-        Verdict::Passed => guest_tests(workspace, &mut report, depth),
+        Verdict::Passed => guest_tests(workspace, &mut report, depth, &on_the_host),
         Verdict::Failed => println!("  ----  guest tests: nothing to run them with"),
     }
     Ok(report.conclude())
 }
 
-fn guest_tests(workspace: &Workspace, report: &mut Report, depth: Depth) {
+/// Calls core with all 2^32 function ids, in a release build. The program says what it found on each
+/// machine, and its exit code whether that is right.
+fn every_function_id(workspace: &Workspace, depth: Depth) -> Result<Tally> {
+    let run = "run --release --quiet --package vambrace-conformance --bin every_function_id --";
+    let mut command = workspace.cargo(run);
+    if depth == Depth::All {
+        command.arg("--all");
+    }
+    let run = process::separate(command)?;
+    let notes = run.output.lines().map(String::from).collect();
+    let passed = run.status.success();
+    Ok(Tally {
+        passed: u64::from(passed),
+        failed: u64::from(!passed),
+        notes,
+        output: run.errors,
+    })
+}
+
+/// Every claim in every place, and the table of them. `on_the_host` is what the claims' test program
+/// printed that drives core without KVM.
+fn guest_tests(workspace: &Workspace, report: &mut Report, depth: Depth, on_the_host: &str) {
     let more = if depth == Depth::All {
         &EVERY_CPU[..]
     } else {
         &[]
     };
-    for setting in EVERY_KERNEL.iter().chain(more) {
+    let mut claims = ClaimTable::default();
+    for setting in EVERY_KERNEL.iter().chain([&AARCH32]).chain(more) {
         let firmware = setting.firmware.join(" and ");
-        let part = format!("guest tests on {}, {firmware}", setting.host);
-        report.part(&part, || guests::run(workspace, *setting));
+        let which = match setting.images {
+            Images::All => "guest tests",
+            Images::Aarch32 => "AArch32 guest tests",
+        };
+        let part = format!("{which} on {}, {firmware}", setting.host);
+        report.part(&part, || guests::run(workspace, *setting, &mut claims));
     }
+    claims.add_libtest(on_the_host, "host");
+    print!("{}", claims.render());
+    report.part("calls compared on every kernel", || {
+        differential::run(workspace)
+    });
 }
 
 const BOTH: &[&str] = &["kernel", "core"];
@@ -58,67 +91,97 @@ const BOTH: &[&str] = &["kernel", "core"];
 /// Core needs the SMCCC filter of Linux 6.4.
 const EVERY_KERNEL: [Setting; 4] = [
     Setting {
-        host: "lab:6.12",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:7.3",
-        firmware: BOTH,
-        skips: Skips::Refused,
+        host: "lab:5.10",
+        firmware: &["kernel"],
+        images: Images::All,
+        offers: Some(Offers {
+            kernel: "5.10",
+            psci: "1.0",
+            features: &["pv-time"],
+            aarch32: true,
+        }),
     },
     Setting {
         host: "lab:6.1",
         firmware: &["kernel"],
-        skips: Skips::Allowed,
+        images: Images::All,
+        offers: Some(Offers {
+            kernel: "6.1",
+            ..LINUX_6_12
+        }),
     },
     Setting {
-        host: "lab:5.10",
-        firmware: &["kernel"],
-        skips: Skips::Allowed,
+        host: "lab:6.12",
+        firmware: BOTH,
+        images: Images::All,
+        offers: Some(LINUX_6_12),
+    },
+    Setting {
+        host: "lab:7.3",
+        firmware: BOTH,
+        images: Images::All,
+        offers: Some(Offers {
+            kernel: "7.3",
+            psci: "1.3",
+            features: &[
+                "trng",
+                "pv-time",
+                "vendor-hyp",
+                "ptp",
+                "discover-impl",
+                "system-suspend",
+            ],
+            aarch32: true,
+        }),
     },
 ];
 
+/// 32-bit code on a CPU that has it at every exception level.
+const AARCH32: Setting = Setting {
+    host: "lab:6.12:cortex-a57",
+    firmware: BOTH,
+    images: Images::Aarch32,
+    offers: Some(LINUX_6_12),
+};
+
 /// The CPUs other than `max`, on the default kernel.
 const EVERY_CPU: [Setting; 8] = [
-    Setting {
-        host: "lab:6.12:cortex-a57",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:6.12:cortex-a72",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:6.12:cortex-a76",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:6.12:cortex-a710",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:6.12:neoverse-n1",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:6.12:neoverse-v1",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:6.12:neoverse-n2",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
-    Setting {
-        host: "lab:6.12:a64fx",
-        firmware: BOTH,
-        skips: Skips::Refused,
-    },
+    with_aarch32("lab:6.12:cortex-a57"),
+    with_aarch32("lab:6.12:cortex-a72"),
+    without_aarch32("lab:6.12:cortex-a76"),
+    without_aarch32("lab:6.12:cortex-a710"),
+    without_aarch32("lab:6.12:neoverse-n1"),
+    without_aarch32("lab:6.12:neoverse-v1"),
+    without_aarch32("lab:6.12:neoverse-n2"),
+    without_aarch32("lab:6.12:a64fx"),
 ];
+
+const LINUX_6_12: Offers = Offers {
+    kernel: "6.12",
+    psci: "1.1",
+    features: &["trng", "pv-time", "vendor-hyp", "ptp", "system-suspend"],
+    aarch32: true,
+};
+
+/// A CPU whose EL1 executes both.
+const fn with_aarch32(host: &'static str) -> Setting {
+    Setting {
+        host,
+        firmware: BOTH,
+        images: Images::All,
+        offers: Some(LINUX_6_12),
+    }
+}
+
+/// A CPU whose EL1 is AArch64 alone.
+const fn without_aarch32(host: &'static str) -> Setting {
+    Setting {
+        host,
+        firmware: BOTH,
+        images: Images::All,
+        offers: Some(Offers {
+            aarch32: false,
+            ..LINUX_6_12
+        }),
+    }
+}

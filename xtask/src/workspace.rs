@@ -11,6 +11,8 @@ use crate::process;
 
 /// Bare-metal programs for EL1.
 pub(crate) const GUEST_TARGET: &str = "aarch64-unknown-none";
+/// Bare-metal programs for EL1 in AArch32.
+pub(crate) const AARCH32_GUEST_TARGET: &str = "armv7a-none-eabi";
 /// Bare-metal programs that leave the floating-point registers to somebody else.
 pub(crate) const SOFTFLOAT_TARGET: &str = "aarch64-unknown-none-softfloat";
 /// The static program that runs inside a lab host.
@@ -18,8 +20,8 @@ pub(crate) const HOST_PROGRAM_TARGET: &str = "aarch64-unknown-linux-musl";
 
 /// Cargo's arguments for every package that has a form for the machine that builds: all but the
 /// bare-metal ones.
-pub(crate) const HOSTED: &str =
-    "--workspace --exclude vambrace-guest-tests --exclude vambrace-image";
+pub(crate) const HOSTED: &str = "--workspace --exclude vambrace-guest-tests \
+    --exclude vambrace-guest-tests-aarch32 --exclude vambrace-image";
 
 /// This checkout.
 #[derive(Debug)]
@@ -79,6 +81,11 @@ impl Workspace {
     /// The folder of the built guest tests.
     pub(crate) fn guest_programs(&self) -> PathBuf {
         self.target.join(GUEST_TARGET).join("release")
+    }
+
+    /// The folder of the built guest tests for AArch32 callers.
+    pub(crate) fn aarch32_guest_programs(&self) -> PathBuf {
+        self.target.join(AARCH32_GUEST_TARGET).join("release")
     }
 
     /// A folder of xtask's own, for logs and private package lists.

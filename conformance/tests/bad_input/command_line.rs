@@ -80,7 +80,7 @@ fn an_unknown_cpu_with_the_one_that_may_be_meant() {
 fn an_unknown_option_of_a_host() {
     both_refuse(
         &["--host", "lab:6.12:max:gic5"],
-        &["`gic5`", "gic2, mte and nested"],
+        &["`gic5`", "gic2, mte, nested and icount"],
     );
 }
 

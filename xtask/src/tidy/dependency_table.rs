@@ -19,7 +19,7 @@ pub(super) enum External {
     Argued,
 }
 
-pub(super) const ROOMS: [Room; 8] = [
+pub(super) const ROOMS: [Room; 9] = [
     Room {
         folder: "core",
         package: "vambrace-core",
@@ -38,6 +38,13 @@ pub(super) const ROOMS: [Room; 8] = [
         package: "vambrace-guest-tests",
         may_use: &[],
         external: External::Only(&["aarch64-cpu", "safe-mmio", "spin", "tock-registers"]),
+    },
+    // The same for AArch32 callers, and no line of it shared with its neighbour.
+    Room {
+        folder: "guest-tests/aarch32",
+        package: "vambrace-guest-tests-aarch32",
+        may_use: &[],
+        external: External::Only(&[]),
     },
     Room {
         folder: "lab",

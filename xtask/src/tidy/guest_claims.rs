@@ -6,7 +6,7 @@ use super::tree::{Finding, Tree};
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let tests = tree
         .rust()
-        .filter(|(file, _)| file.is_in("guest-tests/src/bin"));
+        .filter(|(file, _)| PROGRAMS.iter().any(|folder| file.is_in(folder)));
     tests
         .filter(|(_, text)| lines_with(&text.code, "claim!").next().is_none())
         .map(|(file, _)| {
@@ -14,6 +14,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         })
         .collect()
 }
+
+const PROGRAMS: [&str; 2] = ["guest-tests/src/bin", "guest-tests/aarch32/src/bin"];
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,6 @@
 //! A rule is one file: a function from the tree's text to what breaks the rule, with a test that
 //! shows it finding something. No rule touches the disk, so a test gives it any tree it likes.
 
-mod abi_page;
 mod attributes;
 mod core_purity;
 mod dependency_page;
@@ -65,7 +64,7 @@ fn judge(tree: &Tree) -> Tally {
 
 type Rule = fn(&Tree) -> Vec<Finding>;
 
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 12] = [
     ("rooms know only the rooms they may", edges::check),
     ("versions stand in the root manifest", versions::check),
     (
@@ -74,7 +73,6 @@ const RULES: [(&str, Rule); 13] = [
     ),
     ("every dependency is used", used::check),
     ("core is pure", core_purity::check),
-    ("docs/abi.md lists every function id", abi_page::check),
     (
         "docs/unsafe.md lists every unsafe module",
         unsafe_list::check,
