@@ -32,17 +32,29 @@ use crate::vendor_hyp::Implementations;
 /// The firmware of one machine, frozen.
 #[derive(Debug, Clone)]
 pub(crate) struct Firmware {
+    /// The calling convention's version.
     pub(crate) smccc_version: SmcccVersion,
+    /// Which SoC the machine has, if it says so.
     pub(crate) soc_id: Option<SocId>,
+    /// The levels of the architecture workarounds.
     pub(crate) workarounds: Workarounds,
+    /// The PSCI version that the guest is told.
     pub(crate) psci_version: PsciVersion,
+    /// What of PSCI is optional and named; [`psci_options`](Self::psci_options) has what is there.
     pub(crate) psci_options: PsciOptions,
+    /// The Trusted OS, if there is one that runs on one CPU.
     pub(crate) trusted_os: Option<TrustedOs>,
+    /// Whether memory is protected from the start.
     pub(crate) protected: bool,
+    /// The services outside PSCI.
     pub(crate) services: Negotiated,
+    /// Where the first vCPU's stolen time structure is.
     pub(crate) pv_time: Option<Ipa>,
+    /// The CPU implementations that the machine may land on.
     pub(crate) implementations: Implementations,
+    /// Whose answers it gives.
     pub(crate) dialect: Dialect,
+    /// The machine's RAM.
     pub(crate) ram: RamMap,
 }
 
@@ -78,21 +90,6 @@ impl Firmware {
         }
     }
 
-    /// The calling convention's version.
-    pub(crate) const fn smccc_version(&self) -> SmcccVersion {
-        self.smccc_version
-    }
-
-    /// Which SoC the machine has, if it says so.
-    pub(crate) const fn soc_id(&self) -> Option<&SocId> {
-        self.soc_id.as_ref()
-    }
-
-    /// The PSCI version that the guest is told.
-    pub(crate) const fn psci_version(&self) -> PsciVersion {
-        self.psci_version
-    }
-
     /// The optional parts of PSCI; the first came with 1.0.
     pub(crate) fn psci_options(&self) -> PsciOptions {
         if self.psci_version < PsciVersion::V1_0 {
@@ -102,39 +99,9 @@ impl Firmware {
         }
     }
 
-    /// The Trusted OS, if there is one that runs on one CPU.
-    pub(crate) const fn trusted_os(&self) -> Option<TrustedOs> {
-        self.trusted_os
-    }
-
-    /// The levels of the architecture workarounds.
-    pub(crate) const fn workarounds(&self) -> &Workarounds {
-        &self.workarounds
-    }
-
-    /// The services outside PSCI.
-    pub(crate) const fn services(&self) -> Negotiated {
-        self.services
-    }
-
-    /// Where the first vCPU's stolen time structure is.
-    pub(crate) const fn pv_time(&self) -> Option<Ipa> {
-        self.pv_time
-    }
-
-    /// The CPU implementations that the machine may land on.
-    pub(crate) const fn implementations(&self) -> &Implementations {
-        &self.implementations
-    }
-
     /// The rules of the machine's dialect.
     pub(crate) const fn rules(&self) -> &'static Rules {
         self.dialect.rules()
-    }
-
-    /// The machine's RAM.
-    pub(crate) const fn ram(&self) -> &RamMap {
-        &self.ram
     }
 
     /// The function with this id, if it is there for this caller. Answers the call itself and every

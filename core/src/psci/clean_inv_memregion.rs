@@ -20,7 +20,7 @@ pub(super) fn answer<const N: usize>(
     range: RamRange,
     operation: Operation,
 ) -> Result<Answer, Error> {
-    if !context.firmware.ram().allows_all(range) {
+    if !context.firmware.ram.allows_all(range) {
         return Err(Error::RangeOutsideRam(range.first().value()));
     }
     Ok(match operation {

@@ -62,7 +62,7 @@ fn error_of(firmware: &Firmware, refusal: Refusal) -> Error {
 /// Refuses an entry point at which nothing can be executed.
 pub(super) fn check_entry(firmware: &Firmware, entry: Ipa) -> Result<(), Error> {
     match firmware.rules().entry_point {
-        EntryPoint::InRam if !firmware.ram().allows(entry) => {
+        EntryPoint::InRam if !firmware.ram.allows(entry) => {
             Err(Error::EntryOutsideRam(entry.value()))
         }
         EntryPoint::InRam | EntryPoint::Unchecked => Ok(()),

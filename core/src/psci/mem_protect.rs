@@ -22,7 +22,7 @@ pub(super) fn check_range<const N: usize>(
     range: Option<RamRange>,
 ) -> Result<Answer, Error> {
     match range {
-        Some(range) if context.firmware.ram().allows_all(range) => Ok(Answer::Value(SUCCESS)),
+        Some(range) if context.firmware.ram.allows_all(range) => Ok(Answer::Value(SUCCESS)),
         Some(_) | None => Err(Error::NotProtected),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn migrate<const N: usize>(
     context: &mut Context<'_, N>,
     target: Mpidr,
 ) -> Result<Answer, Error> {
-    if context.firmware.trusted_os().map(|os| os.migration) == Some(Migration::Incapable) {
+    if context.firmware.trusted_os.map(|os| os.migration) == Some(Migration::Incapable) {
         return Err(Error::TrustedOsStays);
     }
     if context.state.resident != Some(context.caller.vcpu) {
@@ -47,7 +47,7 @@ pub(super) fn migrate<const N: usize>(
 
 /// MIGRATE_INFO_TYPE. 2: there is none, or one that runs on every CPU.
 pub(super) fn info_type<const N: usize>(context: &Context<'_, N>) -> Answer {
-    Answer::Value(match context.firmware.trusted_os() {
+    Answer::Value(match context.firmware.trusted_os {
         Some(os) => match os.migration {
             Migration::Capable => 0,
             Migration::Incapable => 1,

@@ -160,13 +160,13 @@ impl<const N: usize> Context<'_, N> {
     pub(crate) fn answer(&mut self, function: Function, args: &Args<'_>) -> Answer {
         Call::parse(function, args, self.firmware)
             .and_then(|call| self.route(call))
-            .unwrap_or_else(|error| Answer::Value(error.code(self.firmware.psci_version()).value()))
+            .unwrap_or_else(|error| Answer::Value(error.code(self.firmware.psci_version).value()))
     }
 
     /// One line a call.
     fn route(&mut self, call: Call) -> Result<Answer, Error> {
         match call {
-            Call::Version => Ok(Answer::Value(self.firmware.psci_version().value().into())),
+            Call::Version => Ok(Answer::Value(self.firmware.psci_version.value().into())),
             Call::CpuSuspend {
                 state,
                 entry,

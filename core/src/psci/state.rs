@@ -29,7 +29,7 @@ impl State {
             } else {
                 Protection::Off
             },
-            resident: firmware.trusted_os().map(|os| os.resident),
+            resident: firmware.trusted_os.map(|os| os.resident),
         }
     }
 

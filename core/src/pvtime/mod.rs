@@ -30,7 +30,7 @@ pub(crate) fn answer(
     args: &Args<'_>,
 ) -> Results {
     let place = firmware
-        .pv_time()
+        .pv_time
         .and_then(|base| structure_of(base, caller.vcpu));
     let value = match (function, place) {
         (Function::Features, Some(_)) => {

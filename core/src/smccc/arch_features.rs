@@ -15,10 +15,10 @@ pub(super) fn answer(firmware: &Firmware, caller: &Caller, asked: FunctionId) ->
         .map(|row| (row.function, row.gate));
     let found = match (function, rules.self_discovery, rules.pv_time_discovery) {
         (Some((_, Gate::Workaround(workaround))), _, _) => {
-            return firmware.workarounds().promise(workaround).arch_features();
+            return firmware.workarounds.promise(workaround).arch_features();
         }
         (Some((Function::PvTime(function), _)), discovery, PvTimeDiscovery::IfServed) => {
-            firmware.pv_time().is_some()
+            firmware.pv_time.is_some()
                 && (function == pvtime::Function::Features
                     || matches!(discovery, SelfDiscovery::Confirmed))
         }

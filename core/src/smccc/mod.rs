@@ -48,12 +48,12 @@ pub(crate) fn answer(
     args: &Args<'_>,
 ) -> Results {
     match function {
-        Function::Version => firmware.results(firmware.smccc_version().value().into()),
+        Function::Version => firmware.results(firmware.smccc_version.value().into()),
         Function::ArchFeatures => {
             let asked = FunctionId::from_x0(args.first());
             firmware.results(arch_features::answer(firmware, caller, asked))
         }
-        Function::SocId => match firmware.soc_id() {
+        Function::SocId => match &firmware.soc_id {
             Some(soc) => soc_id::answer(firmware, soc, args),
             None => firmware.results(ReturnCode::NotSupported.value()),
         },

@@ -53,7 +53,7 @@ pub(crate) fn answer(
     match Call::parse(function, args) {
         Ok(Call::Uid) => Results::in_x0_to_x3(KVM),
         Ok(Call::Features) => {
-            let active = firmware.services().active();
+            let active = firmware.services.active();
             let first = active.register(Bitmap::VendorHypervisor);
             let second = active.register(Bitmap::VendorHypervisor2);
             Results::in_x0_to_x3([first, 0, second, 0])
@@ -63,10 +63,10 @@ pub(crate) fn answer(
             None => firmware.results(ReturnCode::NotSupported.value()),
         },
         Ok(Call::DiscoverVersion) => {
-            let count = firmware.implementations().count();
+            let count = firmware.implementations.count();
             Results::in_x0_to_x3([SUCCESS, DISCOVERY_1_0, count, 0])
         }
-        Ok(Call::DiscoverCpus { index }) => match firmware.implementations().get(index) {
+        Ok(Call::DiscoverCpus { index }) => match firmware.implementations.get(index) {
             Some(cpu) => Results::in_x0_to_x3(cpu.registers()),
             None => firmware.results(ReturnCode::InvalidParameter.value()),
         },
