@@ -78,6 +78,8 @@
     )
 )]
 
+pub mod contract;
+pub mod cpu;
 pub mod firmware;
 pub mod memory;
 pub mod psci;

@@ -146,7 +146,8 @@ impl PseudoRegister {
 impl Firmware {
     /// The value of the register with this id.
     pub(crate) fn register(&self, id: u64) -> Result<u64, RegisterError> {
-        let level = |workaround| wire_level(workaround, self.workarounds.level(workaround));
+        let level =
+            |workaround: Workaround| workaround.register_value(self.workarounds.level(workaround));
         Ok(match self.find_register(id)? {
             PseudoRegister::PsciVersion => self.psci_version.value().into(),
             PseudoRegister::Workaround1 => level(Workaround::One),
@@ -221,16 +222,6 @@ impl Firmware {
         }
         self.services = changed;
         Ok(())
-    }
-}
-
-/// KVM's numbers: 0, 1 and 2, but for workaround 2: 0 and 3.
-const fn wire_level(workaround: Workaround, level: Level) -> u64 {
-    match (workaround, level) {
-        (_, Level::NotAvailable) => 0,
-        (_, Level::Available) => 1,
-        (Workaround::Two, Level::NotRequired) => 3,
-        (_, Level::NotRequired) => 2,
     }
 }
 

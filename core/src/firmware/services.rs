@@ -4,6 +4,8 @@
 //! offered, clears the bits it does not want, and writes back, as virtio drivers do; once the
 //! machine runs, only the value that is there already can be written.
 
+use core::fmt;
+
 bitflags::bitflags! {
     /// Services, each one bit of one bitmap.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,7 +26,7 @@ bitflags::bitflags! {
 }
 
 /// One of the four bitmaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bitmap {
     /// Standard secure services.
     Standard,
@@ -57,6 +59,18 @@ impl Bitmap {
             Self::VendorHypervisor => 16,
             Self::VendorHypervisor2 => 24,
         }
+    }
+}
+
+/// KVM's name of its register.
+impl fmt::Display for Bitmap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "KVM_REG_ARM_STD_BMAP",
+            Self::StandardHypervisor => "KVM_REG_ARM_STD_HYP_BMAP",
+            Self::VendorHypervisor => "KVM_REG_ARM_VENDOR_HYP_BMAP",
+            Self::VendorHypervisor2 => "KVM_REG_ARM_VENDOR_HYP_BMAP_2",
+        })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Levels of the architecture workarounds (DEN0028 §7.5–§7.7, §7.9; KVM's firmware registers).
 
+use core::fmt;
+
 use crate::smccc::ReturnCode;
 
 /// A CPU vulnerability that firmware may mitigate on the guest's behalf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Workaround {
     /// SMCCC_ARCH_WORKAROUND_1: Spectre variant 2.
     One,
@@ -41,6 +43,42 @@ pub struct Workarounds {
 pub(crate) struct Promise {
     workaround: Workaround,
     level: Level,
+}
+
+impl Workaround {
+    /// The value by which KVM's register names a level of it.
+    #[must_use]
+    pub const fn register_value(self, level: Level) -> u64 {
+        match (self, level) {
+            (_, Level::NotAvailable) => 0,
+            (_, Level::Available) => 1,
+            (Self::Two, Level::NotRequired) => 3,
+            (_, Level::NotRequired) => 2,
+        }
+    }
+}
+
+/// SMCCC's name.
+impl fmt::Display for Workaround {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One => "SMCCC_ARCH_WORKAROUND_1",
+            Self::Two => "SMCCC_ARCH_WORKAROUND_2",
+            Self::Three => "SMCCC_ARCH_WORKAROUND_3",
+            Self::Four => "SMCCC_ARCH_WORKAROUND_4",
+        })
+    }
+}
+
+/// `not-available`, `available`, `not-required`.
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAvailable => "not-available",
+            Self::Available => "available",
+            Self::NotRequired => "not-required",
+        })
+    }
 }
 
 impl Workarounds {

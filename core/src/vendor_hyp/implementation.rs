@@ -7,7 +7,7 @@ use heapless::Vec;
 use crate::smccc::SUCCESS;
 
 /// One CPU implementation, as its identification registers name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Implementation {
     /// MIDR_EL1.
     pub midr: u64,
@@ -18,7 +18,7 @@ pub struct Implementation {
 }
 
 /// A list of implementations, which a guest reads by index.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Implementations(Vec<Implementation, MAX_IMPLEMENTATIONS>);
 
 impl Implementation {
@@ -44,8 +44,28 @@ impl Implementations {
         self.0.push(implementation)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether this one is on the list.
+    #[must_use]
+    pub fn contains(&self, implementation: Implementation) -> bool {
+        self.0.contains(&implementation)
+    }
+
+    /// All, in the order in which a guest reads them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Implementation> + Clone {
+        self.0.iter().copied()
+    }
+
+    /// The same in rising order, so that a list does not tell in which order it was made.
+    pub(crate) fn sorted(&self) -> Self {
+        let mut sorted = self.clone();
+        sorted.0.sort_unstable();
+        sorted
     }
 
     pub(super) fn count(&self) -> u64 {
