@@ -185,6 +185,8 @@ pub const fn ppi(number: u32) -> u32 {
     16 + number
 }
 
+/// The INTID of a vCPU's performance monitor, where it is promised (PPI 7).
+pub const PMU_INTERRUPT: u32 = ppi(7);
 /// The GICv3 distributor.
 pub const GIC_DISTRIBUTOR: Region = Region::fixed(0x0800_0000, 0x1_0000);
 /// One vCPU's redistributor: its RD_base and SGI_base frames.
@@ -217,7 +219,7 @@ pub const VIRTUAL_TIMER_PPI: u32 = 11;
 /// The EL2 physical timer's private peripheral interrupt.
 pub const HYPERVISOR_TIMER_PPI: u32 = 10;
 
-const REDISTRIBUTORS: u64 = 0x080a_0000;
+pub(crate) const REDISTRIBUTORS: u64 = 0x080a_0000;
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@
 pub mod abort;
 pub mod address;
 pub mod console;
+pub mod contract;
 pub mod devices;
 pub mod fdt;
 pub mod firmware;
@@ -25,5 +26,6 @@ pub mod image;
 pub mod layout;
 pub mod machine;
 pub mod memory;
+pub mod probe;
 pub mod sys;
 mod vcpu;

@@ -9,13 +9,14 @@
 //! another vCPU is on, the entry point not looked at. (`Documentation/virt/kvm/api.rst`,
 //! KVM_SYSTEM_EVENT_SUSPEND)
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vambrace_core::SystemEvent;
 use vambrace_core::memory::Ipa;
 use vambrace_core::psci::Reset;
 use vambrace_core::vcpu::ResetState;
+use vambrace_core::vendor_hyp::Implementations;
 
 use super::census::{Attended, Census, Others, UnderWay};
 use super::{Answered, Firmware, Ready};
@@ -31,6 +32,10 @@ pub(crate) struct Kernel {
     census: Census,
     /// Where the vCPU goes on that suspended the system.
     suspended: Mutex<Option<ResetState>>,
+    /// The CPUs that the guest is told it may land on: KVM advertises that it can be asked, and
+    /// forwards the question.
+    implementations: Implementations,
+    forwarded: AtomicU64,
 }
 
 impl Kernel {
@@ -42,7 +47,34 @@ impl Kernel {
             started: AtomicBool::new(false),
             census: Census::new(vcpus),
             suspended: Mutex::new(None),
+            implementations: Implementations::new(),
+            forwarded: AtomicU64::new(0),
         }
+    }
+
+    /// The same, which tells of these implementations.
+    pub(crate) fn telling_of(self, implementations: Implementations) -> Self {
+        Self {
+            implementations,
+            ..self
+        }
+    }
+
+    /// The answer to DISCOVER_IMPL_VER or DISCOVER_IMPL_CPUS (Linux, `Documentation/virt/kvm/arm/
+    /// hypercalls.rst`); None for another function.
+    fn discovery<V: VcpuOps>(&self, vcpu: &V, function: u32) -> sys::Result<Option<[u64; 4]>> {
+        let mut all = self.implementations.iter();
+        Ok(match function {
+            DISCOVER_IMPL_VER => Some([SUCCESS, DISCOVERY_1_0, all.len() as u64, 0]),
+            DISCOVER_IMPL_CPUS => {
+                let index = usize::try_from(vcpu.register(RegisterId::X[1])?);
+                Some(match index.ok().and_then(|index| all.nth(index)) {
+                    Some(cpu) => [SUCCESS, cpu.midr, cpu.revidr, cpu.aidr],
+                    None => [INVALID_PARAMETER.cast_unsigned(), 0, 0, 0],
+                })
+            }
+            _ => None,
+        })
     }
 
     /// What vCPU `index` is initialised with: every one but the first is off.
@@ -110,12 +142,19 @@ impl Firmware for Kernel {
     fn call<V: VcpuOps>(
         &self,
         _: usize,
-        _: &mut V,
+        vcpu: &mut V,
         function: u32,
         conduit: sys::Conduit,
     ) -> sys::Result<Answered> {
-        // Without a filter KVM forwards no call; kernels with calls of their own may.
-        Ok(Answered::Unexpected(Exit::Hypercall { function, conduit }))
+        match self.discovery(vcpu, function)? {
+            Some(results) => {
+                self.forwarded.fetch_add(1, Ordering::Relaxed);
+                answer(vcpu, results)?;
+                Ok(Answered::Resume)
+            }
+            // Nothing else is filtered; kernels with calls of their own may forward them.
+            None => Ok(Answered::Unexpected(Exit::Hypercall { function, conduit })),
+        }
     }
 
     fn event<V: VcpuOps>(
@@ -165,13 +204,17 @@ impl Firmware for Kernel {
     }
 
     fn forwarded_calls(&self) -> u64 {
-        0
+        self.forwarded.load(Ordering::Relaxed)
     }
 }
 
 /// SYSTEM_SUSPEND while another vCPU is on: DENIED, in the shape of KVM's results.
 fn deny<V: VcpuOps>(vcpu: &mut V) -> sys::Result<()> {
-    let results = [DENIED.cast_unsigned(), 0, 0, 0];
+    answer(vcpu, [DENIED.cast_unsigned(), 0, 0, 0])
+}
+
+/// The results of a call, in KVM's four registers.
+fn answer<V: VcpuOps>(vcpu: &mut V, results: [u64; 4]) -> sys::Result<()> {
     RegisterId::X
         .into_iter()
         .zip(results)
@@ -194,3 +237,13 @@ fn reset<V: VcpuOps>(vcpu: &V, event: sys::SystemEvent) -> sys::Result<Reset> {
 
 /// PSCI's return code (DEN0022 §5.2.2).
 const DENIED: i64 = -3;
+
+/// SMCCC's return codes (DEN0028 §7.1).
+const SUCCESS: u64 = 0;
+const INVALID_PARAMETER: i64 = -3;
+
+const DISCOVER_IMPL_VER: u32 = 0xc600_0040;
+const DISCOVER_IMPL_CPUS: u32 = 0xc600_0041;
+
+/// The version of the discovery functions.
+const DISCOVERY_1_0: u64 = 0x1_0000;

@@ -23,10 +23,14 @@ pub(super) fn core_config(
     ram: Region,
     execution_state: ExecutionState,
 ) -> Result<(CoreConfig, Vec<VcpuId>), Error> {
+    let (options, services) = match &config.contract {
+        Some(contract) => (contract.psci_options, contract.services),
+        None => (psci_options(config.features), services(config.features)),
+    };
     let mut core = VmConfig::new()
         .with_psci_version(promise.psci_version)
-        .with_psci_options(psci_options(config.features))
-        .with_services(services(config.features))
+        .with_psci_options(options)
+        .with_services(services)
         .with_implementations(promise.implementations.clone())
         .with_workarounds(promise.workarounds)
         .with_dialect(config.dialect)
@@ -57,13 +61,27 @@ fn psci_options(named: Features) -> PsciOptions {
         .fold(always, |options, (_, option)| options | *option)
 }
 
-fn services(named: Features) -> Services {
+pub(super) fn services(named: Features) -> Services {
     SERVICES
         .iter()
         .filter(|(feature, _)| named.contains(*feature))
         .fold(Services::empty(), |services, (_, service)| {
             services | *service
         })
+}
+
+/// The names of what a contract promises.
+pub(super) fn features(options: PsciOptions, promised: Services) -> Features {
+    let options = OPTIONS
+        .into_iter()
+        .filter(|(_, has)| options.contains(*has));
+    let services = SERVICES
+        .into_iter()
+        .filter(|(_, has)| promised.contains(*has));
+    let options = options.map(|(feature, _)| feature);
+    options
+        .chain(services.map(|(feature, _)| feature))
+        .collect()
 }
 
 /// Can a machine of this dialect have the feature? KVM has no Trusted OS.

@@ -1,7 +1,10 @@
 //! Why a machine could not be made or carried on, on the host's side.
 
 use vambrace_core::ConfigError;
+use vambrace_core::contract::{Contradiction, GicKind};
+use vambrace_core::memory::Ipa;
 use vambrace_core::psci::PsciVersion;
+use vambrace_core::smccc::ExecutionState;
 
 use crate::fdt::FdtError;
 use crate::image::ImageError;
@@ -10,6 +13,8 @@ use crate::memory::MemoryError;
 use crate::sys;
 
 use super::Features;
+use crate::contract::{Failure, Unkept};
+use crate::probe;
 
 /// What failed; the guest's own failures are ends of a run instead.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +110,69 @@ pub enum Error {
         /// The host's words.
         source: std::io::Error,
     },
+    /// The contract contradicts itself.
+    #[error("cannot make a machine under this contract: {0}")]
+    Contradiction(#[from] Contradiction),
+    /// The contract is for a machine with another interrupt controller.
+    #[error(
+        "cannot make a machine under this contract: it promises a {0}, and Vambrace's machines have          a GICv3; take a contract for a GICv3"
+    )]
+    ContractGic(GicKind),
+    /// The contract wants the structure of stolen time elsewhere.
+    #[error(
+        "cannot make a machine under this contract: it promises stolen time at {place}, and          Vambrace's machines have it at {own}; take a contract for that place",
+        own = crate::layout::STOLEN_TIME.base()
+    )]
+    ContractStolenTime {
+        /// Where the contract wants the first vCPU's.
+        place: Ipa,
+    },
+    /// The contract's address space is too small for the machine.
+    #[error(
+        "cannot make a machine under this contract: it promises {bits} bits of guest address, and \
+         the machine ends at {end}; ask for less memory or fewer vCPUs (--memory, --cpus)"
+    )]
+    ContractAddressBits {
+        /// What the contract promises.
+        bits: u8,
+        /// The first address after the machine's last part.
+        end: Ipa,
+    },
+    /// The image is for another execution state than the contract.
+    #[error(
+        "cannot run this image under this contract: it promises vCPUs of {promised:?}, for which \
+         the image is not made; take a contract {other} the vCPU feature aarch32",
+        other = match promised {
+            ExecutionState::Aarch64 => "with",
+            ExecutionState::Aarch32 => "without",
+        }
+    )]
+    ContractExecutionState {
+        /// What the contract promises.
+        promised: ExecutionState,
+    },
+    /// An option is something else than the contract.
+    #[error(
+        "cannot run with {option} {asked} under this contract: it promises {promised}; leave \
+         {option} out, or make another contract (vambrace contract new)"
+    )]
+    OtherThanContract {
+        /// The option's name.
+        option: &'static str,
+        /// What it says.
+        asked: String,
+        /// What the contract says.
+        promised: String,
+    },
+    /// The host does not keep the contract.
+    #[error(
+        "cannot make a machine under this contract: {0}; `vambrace contract check` names all that \
+         this host lacks, and what to launch instead"
+    )]
+    Unkept(#[from] Unkept),
+    /// What the host's kernel is cannot be told.
+    #[error(transparent)]
+    Probe(#[from] probe::Error),
     /// KVM offers a PSCI version that core does not have.
     #[error(
         "this host's KVM offers PSCI version {offered:#x}, which Vambrace does not know; please \
@@ -114,6 +182,15 @@ pub enum Error {
         /// KVM_REG_ARM_PSCI_VERSION.
         offered: u64,
     },
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unkept(unkept) => unkept.into(),
+            Failure::Kvm(error) => error.into(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! anew, firmware keeps its promises; RAM outside the images keeps its content, unless the guest
 //! asked for its protection (MEM_PROTECT): then it is cleared.
 
+mod contract;
 mod control;
 mod core_config;
 mod crash;
@@ -16,6 +17,7 @@ mod offer;
 mod promise;
 mod setup;
 
+pub use contract::Named;
 pub use crash::Crash;
 pub use devices::{Devices, Output};
 pub use error::Error;
@@ -30,6 +32,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use vambrace_core::SystemEvent;
+use vambrace_core::contract::{Contract, Normalisation};
 use vambrace_core::firmware::Dialect;
 use vambrace_core::psci::{PsciVersion, Reset};
 use vambrace_core::smccc::{Endianness, ExecutionState};
@@ -72,6 +75,12 @@ pub struct Config {
     pub time_limit: Option<Duration>,
     /// A deliberate error in core's answers.
     pub flip: Option<AnswerFlip>,
+    /// What the guest was promised. It says who answers firmware calls, in which dialect, PSCI
+    /// version and with which features: what these fields hold does not matter then.
+    pub contract: Option<Contract>,
+    /// What [`preflight`](vambrace_core::contract::preflight) says that this host changes of it,
+    /// though no guest relies on it. Any other change is an error.
+    pub normalisations: Vec<Normalisation>,
 }
 
 /// Who answers firmware calls.
@@ -142,6 +151,7 @@ impl<'a> Machine<'a> {
     ///
     /// Says what is wrong with the configuration or the image; nothing was started.
     pub fn new(config: Config, image: &'a [u8]) -> Result<Self, Error> {
+        let config = contract::settled(config)?;
         let memory = GuestMemory::new(config.memory)?;
         let stolen_time = match config.features.contains(Features::PV_TIME) {
             true => Some(GuestMemory::stolen_time()?),
@@ -149,6 +159,7 @@ impl<'a> Machine<'a> {
         };
         let layout = Layout::new(config.vcpus, memory.region())?;
         let plan = Plan::new(image, memory.region())?;
+        contract::check_board(&config, &layout, plan.execution_state())?;
         for contents in &config.contents {
             contents.check(&memory)?;
         }
@@ -200,7 +211,8 @@ impl<'a> Machine<'a> {
         match self.config.firmware {
             FirmwareKind::Kernel => {
                 let features = self.blueprint().features();
-                let kernel = Kernel::new(self.config.vcpus.into(), features, boot);
+                let kernel = Kernel::new(self.config.vcpus.into(), features, boot)
+                    .telling_of(promise.implementations.clone());
                 self.live(host, built, kernel, devices, started)
             }
             FirmwareKind::Core => {

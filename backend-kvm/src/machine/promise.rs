@@ -5,6 +5,7 @@
 //! firmware register that the host has is written. (`Documentation/virt/kvm/arm/
 //! fw-pseudo-registers.rst`)
 
+use vambrace_core::contract::Contract;
 use vambrace_core::firmware::{Level, Workarounds};
 use vambrace_core::psci::PsciVersion;
 use vambrace_core::vendor_hyp::{Implementation, Implementations};
@@ -21,9 +22,19 @@ pub(crate) struct Promise {
     /// The CPU implementations that the machine may land on, if that is promised: as long as no
     /// machine moves, this host's.
     pub(crate) implementations: Implementations,
-    /// What KVM's registers have to hold for it.
-    kvm_psci_version: PsciVersion,
-    registers: Registers,
+    registers: Written,
+}
+
+/// Who writes the firmware registers.
+#[derive(Debug, Clone)]
+enum Written {
+    /// The promise itself, these values.
+    Here {
+        psci_version: PsciVersion,
+        registers: Registers,
+    },
+    /// Whoever tells the host the contract.
+    UnderContract,
 }
 
 impl Promise {
@@ -46,10 +57,22 @@ impl Promise {
             psci_version,
             workarounds: workarounds(&registers),
             implementations: Implementations::new(),
-            // Under core KVM answers no PSCI call; its register holds what it can hold.
-            kvm_psci_version: psci_version.min(offer.psci_version),
-            registers,
+            registers: Written::Here {
+                // Under core KVM answers no PSCI call; its register holds what it can hold.
+                psci_version: psci_version.min(offer.psci_version),
+                registers,
+            },
         })
+    }
+
+    /// What `contract` promises.
+    pub(super) fn of(contract: &Contract) -> Self {
+        Self {
+            psci_version: contract.psci_version,
+            workarounds: contract.workarounds,
+            implementations: contract.implementations.clone(),
+            registers: Written::UnderContract,
+        }
     }
 
     /// The same, and the implementation of `vcpu`, if the guest may ask for it.
@@ -71,15 +94,22 @@ impl Promise {
         Ok(self)
     }
 
-    /// Writes every firmware register that the host has. Of a workaround's level KVM stores
+    /// Writes every firmware register that the host has, if no contract does. Of a workaround's level KVM stores
     /// nothing: it refuses one that the host no longer has.
     pub(super) fn write<V: VcpuOps>(&self, vcpu: &mut V) -> sys::Result<()> {
-        let version = self.kvm_psci_version.value();
+        let Written::Here {
+            psci_version,
+            registers,
+        } = &self.registers
+        else {
+            return Ok(());
+        };
+        let version = psci_version.value();
         vcpu.set_register(RegisterId::PSCI_VERSION, version.into())?;
         let workarounds = WORKAROUNDS.map(|(register, _)| register);
-        let workarounds = workarounds.into_iter().zip(self.registers.workarounds);
+        let workarounds = workarounds.into_iter().zip(registers.workarounds);
         let bitmaps = BITMAPS.map(|bitmap| bitmap.register);
-        let bitmaps = bitmaps.into_iter().zip(self.registers.bitmaps);
+        let bitmaps = bitmaps.into_iter().zip(registers.bitmaps);
         for (register, value) in workarounds.chain(bitmaps) {
             if let Some(value) = value {
                 vcpu.set_register(register, value)?;

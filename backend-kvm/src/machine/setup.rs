@@ -9,20 +9,25 @@
 //!
 //! All vCPUs exist before the first is initialised, because each creation sets the guest's counter
 //! anew; firmware registers and the filter come before the first run, which freezes them; the GIC
-//! comes to life once every vCPU has its MPIDR_EL1.
+//! comes to life once every vCPU has its MPIDR_EL1. Under a contract each step tells KVM its part
+//! of it ([`crate::contract`]), in every life anew.
 
+use vambrace_core::contract::{Contract, Subject};
 use vambrace_core::psci::PsciVersion;
 use vambrace_core::smccc::ExecutionState;
 use vm_memory::{GuestAddress, GuestMemoryBackend};
 
 use super::promise::Promise;
-use super::{Config, Error, Features, FirmwareKind, Offer};
+use super::{Config, Error, Features, FirmwareKind, Offer, core_config};
 use crate::address::Region;
+use crate::contract::{self, Order, Strict, Witness};
 use crate::firmware::Kernel;
 use crate::layout::{self, GIC_DISTRIBUTOR, Layout};
 use crate::memory::GuestMemory;
+use crate::probe;
 use crate::sys::{
-    Capability, FilterAction, GicOps, Host, RegisterId, VcpuFeatures, VcpuOps, VmOps,
+    self, Capability, FilterAction, GicOps, Hardware, Host, RegisterId, VcpuFeatures, VcpuOps,
+    VmOps,
 };
 
 /// What a machine is built from.
@@ -53,17 +58,38 @@ impl Blueprint<'_> {
         host: &H,
         promise: Option<&Promise>,
     ) -> Result<Built<H::Vm>, Error> {
-        Empty::new(host, self)?
+        let terms = self.terms(host)?;
+        let terms = terms.as_ref();
+        Empty::new(host, self, terms)?
             .memory(self)?
             .vcpus(self)?
-            .initialise(self)?
-            .promise(self, promise)?
-            .firmware(self)?
-            .gic(self)
+            .initialise(self, terms)?
+            .promise(self, terms, promise)?
+            .firmware(self, terms)?
+            .gic(self, terms)
+    }
+
+    fn terms<H: Host>(&self, host: &H) -> Result<Option<Terms<'_>>, Error> {
+        let Some(contract) = &self.config.contract else {
+            return Ok(None);
+        };
+        let hardware = host.hardware();
+        let kernel = probe::release(&hardware.kernel)?;
+        Ok(Some(Terms {
+            contract,
+            order: Order::new(contract, kernel),
+            strict: Strict {
+                normalisations: &self.config.normalisations,
+            },
+            hardware,
+        }))
     }
 
     /// What every vCPU is initialised with, POWER_OFF aside. Only vCPUs without PSCI 0.2 have 0.1.
     pub(crate) fn features(&self) -> VcpuFeatures {
+        if let Some(contract) = &self.config.contract {
+            return contract::vcpu_features(contract.vcpu_features, contract.psci_version);
+        }
         let psci = match self.config.psci_version {
             Some(PsciVersion::V0_1) => VcpuFeatures::NONE,
             Some(_) | None => VcpuFeatures::PSCI_0_2,
@@ -73,6 +99,14 @@ impl Blueprint<'_> {
             ExecutionState::Aarch32 => psci | VcpuFeatures::EL1_32BIT,
         }
     }
+}
+
+/// A contract, and what it takes to tell a host of it.
+struct Terms<'a> {
+    contract: &'a Contract,
+    order: Order<'a>,
+    strict: Strict<'a>,
+    hardware: Hardware,
 }
 
 /// What the host offers, asked of a VM with one vCPU that never runs.
@@ -86,10 +120,17 @@ pub(crate) fn offer_of<H: Host>(host: &H) -> Result<Offer, Error> {
 struct Empty<V>(V);
 
 impl<V: VmOps> Empty<V> {
-    fn new<H: Host<Vm = V>>(host: &H, blueprint: &Blueprint<'_>) -> Result<Self, Error> {
+    fn new<H: Host<Vm = V>>(
+        host: &H,
+        blueprint: &Blueprint<'_>,
+        terms: Option<&Terms<'_>>,
+    ) -> Result<Self, Error> {
         check_vcpus(host, blueprint.layout)?;
         check_execution_state(host, blueprint.execution_state)?;
-        let vm = host.create_vm(address_bits(host, blueprint.layout)?)?;
+        let vm = match terms {
+            Some(Terms { order, strict, .. }) => order.create_vm(host, &mut { *strict })?,
+            None => host.create_vm(address_bits(host, blueprint.layout)?)?,
+        };
         vm.enable(Capability::NisvToUser)?;
         Ok(Self(vm))
     }
@@ -124,13 +165,21 @@ struct WithVcpus<V: VmOps> {
 }
 
 impl<V: VmOps> WithVcpus<V> {
-    fn initialise(mut self, blueprint: &Blueprint<'_>) -> Result<Initialised<V>, Error> {
+    fn initialise(
+        mut self,
+        blueprint: &Blueprint<'_>,
+        terms: Option<&Terms<'_>>,
+    ) -> Result<Initialised<V>, Error> {
         let features = blueprint.features();
         for (index, vcpu) in (0..).zip(&mut self.vcpus) {
-            vcpu.init(match blueprint.config.firmware {
+            let made = vcpu.init(match blueprint.config.firmware {
                 FirmwareKind::Core => features,
                 FirmwareKind::Kernel => Kernel::features(features, index.into()),
-            })?;
+            });
+            match terms {
+                Some(terms) => terms.initialised(vcpu, features, made)?,
+                None => made?,
+            }
             check_mpidr(vcpu, index)?;
         }
         Ok(Initialised {
@@ -149,13 +198,18 @@ impl<V: VmOps> Initialised<V> {
     fn promise(
         mut self,
         blueprint: &Blueprint<'_>,
+        terms: Option<&Terms<'_>>,
         promise: Option<&Promise>,
     ) -> Result<Promised<V>, Error> {
         let config = blueprint.config;
+        if let Some(terms) = terms {
+            terms.describe(&mut self.vcpus)?;
+        }
         let first = &mut self.vcpus[0];
-        let promise = match promise {
-            Some(promise) => promise.clone(),
-            None => Promise::new(config, &Offer::probe(&self.vm, first)?)?
+        let promise = match (terms, promise) {
+            (Some(terms), _) => Promise::of(terms.contract),
+            (None, Some(promise)) => promise.clone(),
+            (None, None) => Promise::new(config, &Offer::probe(&self.vm, first)?)?
                 .with_implementation_of(config, first)?,
         };
         promise.write(first)?;
@@ -176,10 +230,26 @@ struct Promised<V: VmOps> {
 impl<V: VmOps> Promised<V> {
     /// What is not a register: stolen time, of each vCPU in either mode; under core the filter,
     /// which forwards every function id that KVM lets go; under KVM its suspension of the system.
-    fn firmware(mut self, blueprint: &Blueprint<'_>) -> Result<WithFirmware<V>, Error> {
+    fn firmware(
+        mut self,
+        blueprint: &Blueprint<'_>,
+        terms: Option<&Terms<'_>>,
+    ) -> Result<WithFirmware<V>, Error> {
+        match terms {
+            Some(terms) => terms.serve(&self.vm, &mut self.vcpus)?,
+            None => self.serve(blueprint.config)?,
+        }
+        Ok(WithFirmware {
+            vm: self.vm,
+            vcpus: self.vcpus,
+            promise: self.promise,
+        })
+    }
+
+    fn serve(&mut self, config: &Config) -> Result<(), Error> {
         let Config {
             firmware, features, ..
-        } = *blueprint.config;
+        } = *config;
         if features.contains(Features::PV_TIME) {
             for (index, vcpu) in (0..).zip(&mut self.vcpus) {
                 vcpu.set_stolen_time(GuestAddress(layout::stolen_time(index).value()))?;
@@ -193,19 +263,12 @@ impl<V: VmOps> Promised<V> {
             }
             FirmwareKind::Core => self.forward(features)?,
         }
-        Ok(WithFirmware {
-            vm: self.vm,
-            vcpus: self.vcpus,
-            promise: self.promise,
-        })
+        Ok(())
     }
 
     /// PTP stays with the kernel if the guest is promised it: only that reads both clocks at once.
     fn forward(&self, features: Features) -> Result<(), Error> {
-        let ranges = match features.contains(Features::PTP) {
-            true => &FORWARDED_BUT_PTP[..],
-            false => &FORWARDED,
-        };
+        let ranges = contract::forwarded_to_core(core_config::services(features));
         for (base, count) in ranges {
             self.vm.filter_smccc(*base, *count, FilterAction::Forward)?;
         }
@@ -220,7 +283,11 @@ struct WithFirmware<V: VmOps> {
 }
 
 impl<V: VmOps> WithFirmware<V> {
-    fn gic(self, blueprint: &Blueprint<'_>) -> Result<Built<V>, Error> {
+    fn gic(
+        mut self,
+        blueprint: &Blueprint<'_>,
+        terms: Option<&Terms<'_>>,
+    ) -> Result<Built<V>, Error> {
         let gic = self.vm.create_gic_v3()?;
         gic.set_distributor(base(GIC_DISTRIBUTOR))?;
         for (index, part) in (0..).zip(blueprint.layout.redistributors()) {
@@ -228,12 +295,74 @@ impl<V: VmOps> WithFirmware<V> {
         }
         gic.set_interrupt_count(layout::INTERRUPTS)?;
         gic.initialise()?;
+        if let Some(terms) = terms {
+            terms.complete(&self.vm, &mut self.vcpus, &gic, blueprint.features())?;
+        }
         Ok(Built {
             vm: self.vm,
             vcpus: self.vcpus,
             gic,
             promise: self.promise,
         })
+    }
+}
+
+impl Terms<'_> {
+    /// A vCPU was made with the features, or not.
+    fn initialised<V: VcpuOps>(
+        &self,
+        vcpu: &mut V,
+        features: VcpuFeatures,
+        made: sys::Result<()>,
+    ) -> Result<(), Error> {
+        let mut strict = self.strict;
+        made.or_else(|error| strict.refused(Subject::VcpuFeatures, error))?;
+        Ok(self.order.vectors(vcpu, features, &mut strict)?)
+    }
+
+    /// All that has a register and no dependence on the GIC.
+    fn describe<V: VcpuOps>(&self, vcpus: &mut [V]) -> Result<(), Error> {
+        let mut strict = self.strict;
+        self.order.identification(&mut vcpus[0], &mut strict)?;
+        for vcpu in &mut *vcpus {
+            self.order.caches(vcpu, &mut strict)?;
+        }
+        Ok(self.order.firmware(&mut vcpus[0], &mut strict)?)
+    }
+
+    fn serve<V: VmOps>(&self, vm: &V, vcpus: &mut [V::Vcpu]) -> Result<(), Error> {
+        let mut strict = self.strict;
+        self.order.calls(vm, &mut strict)?;
+        for (index, vcpu) in (0..).zip(vcpus) {
+            self.order.stolen_time(index, vcpu, &mut strict)?;
+        }
+        Ok(())
+    }
+
+    /// What comes after the GIC, and whether everything is now as it was told.
+    fn complete<V: VmOps>(
+        &self,
+        vm: &V,
+        vcpus: &mut [V::Vcpu],
+        gic: &V::Gic,
+        features: VcpuFeatures,
+    ) -> Result<(), Error> {
+        let mut strict = self.strict;
+        self.order.gic_revision(gic, &mut strict)?;
+        for vcpu in &mut *vcpus {
+            self.order.counters(vcpu, features, &mut strict)?;
+            if features.contains(VcpuFeatures::PMU_V3) {
+                vcpu.set_pmu_interrupt(layout::PMU_INTERRUPT)?;
+                vcpu.initialise_pmu()?;
+            }
+        }
+        self.order.clock(vm, &vcpus[0], &mut strict)?;
+        self.order.settle(&mut vcpus[0])?;
+        self.order.read_back(&vcpus[0], &mut strict)?;
+        for vcpu in &*vcpus {
+            self.order.read_back_each(vcpu, features, &mut strict)?;
+        }
+        Ok(self.order.hardware(&self.hardware, &mut strict)?)
     }
 }
 
@@ -286,21 +415,6 @@ fn check_mpidr<V: VcpuOps>(vcpu: &V, index: u16) -> Result<(), Error> {
 fn base(region: Region) -> GuestAddress {
     GuestAddress(region.base().value())
 }
-
-/// Everything but 0x8000_0000–0x8000_FFFF and 0xC000_0000–0xC000_FFFF, which KVM keeps.
-const FORWARDED: [(u32, u32); 3] = [
-    (0, 0x8000_0000),
-    (0x8001_0000, 0x3fff_0000),
-    (0xc001_0000, 0x3fff_0000),
-];
-
-/// The same without PTP, 0x8600_0001.
-const FORWARDED_BUT_PTP: [(u32, u32); 4] = [
-    (0, 0x8000_0000),
-    (0x8001_0000, 0x05ff_0001),
-    (0x8600_0002, 0x39ff_fffe),
-    (0xc001_0000, 0x3fff_0000),
-];
 
 #[cfg(test)]
 mod tests {
@@ -435,7 +549,7 @@ mod tests {
     fn without_the_youngest_register() -> FakeHost {
         let host = FakeHost::new();
         let youngest = Operation::Register(RegisterId::VENDOR_HYP_BITMAP_2);
-        host.fail(youngest, crate::sys::Errno::ENOENT);
+        host.fail(youngest, sys::Errno::ENOENT);
         host
     }
 

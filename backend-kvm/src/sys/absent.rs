@@ -8,8 +8,8 @@ use std::convert::Infallible;
 use vm_memory::{GuestAddress, GuestRegionMmap, VolatileSlice};
 
 use super::{
-    Capability, Exit, FilterAction, GicOps, Host, Kick, Level, MpState, RegisterId, Result,
-    VcpuFeatures, VcpuOps, VmOps,
+    Capability, Exit, FilterAction, GicOps, Hardware, Host, Kick, Level, MpState, RegisterId,
+    Result, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
 };
 
 /// A kernel without arm64 virtual machines: there is no value of this type.
@@ -20,6 +20,10 @@ impl Host for Absent {
     type Vm = Self;
 
     fn capability(&self, _: Capability) -> Result<u32> {
+        match self.0 {}
+    }
+
+    fn hardware(&self) -> Hardware {
         match self.0 {}
     }
 
@@ -56,7 +60,19 @@ impl VmOps for Absent {
         match self.0 {}
     }
 
+    fn writable_masks(&self) -> Result<WritableMasks> {
+        match self.0 {}
+    }
+
+    fn create_gic_v2(&self) -> Result<Self> {
+        match self.0 {}
+    }
+
     fn create_gic_v3(&self) -> Result<Self> {
+        match self.0 {}
+    }
+
+    fn set_counter_offset(&self, _: u64) -> Result<()> {
         match self.0 {}
     }
 
@@ -85,6 +101,14 @@ impl GicOps for Absent {
     fn initialise(&self) -> Result<()> {
         match self.0 {}
     }
+
+    fn distributor_register(&self, _: u32) -> Result<u32> {
+        match self.0 {}
+    }
+
+    fn set_distributor_register(&self, _: u32, _: u32) -> Result<()> {
+        match self.0 {}
+    }
 }
 
 impl VcpuOps for Absent {
@@ -102,6 +126,22 @@ impl VcpuOps for Absent {
         match self.0 {}
     }
 
+    fn register_list(&self) -> Result<Vec<RegisterId>> {
+        match self.0 {}
+    }
+
+    fn register_bytes(&self, _: RegisterId) -> Result<Vec<u8>> {
+        match self.0 {}
+    }
+
+    fn set_register_bytes(&mut self, _: RegisterId, _: &[u8]) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn finalize_sve(&mut self) -> Result<()> {
+        match self.0 {}
+    }
+
     fn mp_state(&self) -> Result<MpState> {
         match self.0 {}
     }
@@ -115,6 +155,14 @@ impl VcpuOps for Absent {
     }
 
     fn set_stolen_time(&mut self, _: GuestAddress) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn set_pmu_interrupt(&mut self, _: u32) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn initialise_pmu(&mut self) -> Result<()> {
         match self.0 {}
     }
 

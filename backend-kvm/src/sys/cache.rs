@@ -4,14 +4,13 @@
 //! that what a guest has in the host's caches leaves them by the host's mapping of its RAM. Linux
 //! lets programs execute it (SCTLR_EL1.UCI) and read CTR_EL0.
 
-#![expect(
-    unsafe_code,
-    reason = "cache maintenance and CTR_EL0 can only be assembly"
-)]
+#![expect(unsafe_code, reason = "cache maintenance can only be assembly")]
 
 use std::arch::asm;
 
 use vm_memory::VolatileSlice;
+
+use super::mrs;
 
 /// Writes `memory` out of every cache to the point of coherency.
 pub(super) fn clean_and_invalidate(memory: &VolatileSlice<'_>) {
@@ -30,8 +29,5 @@ pub(super) fn clean_and_invalidate(memory: &VolatileSlice<'_>) {
 
 /// The length in bytes of the smallest data cache line of any level: CTR_EL0.DminLine.
 fn smallest_data_line() -> usize {
-    let ctr: usize;
-    // SAFETY: a read of an identification register.
-    unsafe { asm!("mrs {}, ctr_el0", out(reg) ctr, options(nomem, nostack, preserves_flags)) };
-    4 << (ctr >> 16 & 0xf)
+    4 << (mrs::ctr_el0() >> 16 & 0xf)
 }

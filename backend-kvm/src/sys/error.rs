@@ -122,6 +122,10 @@ pub enum Operation {
         /// Who answers them.
         action: FilterAction,
     },
+    /// [`VmOps::writable_masks`](super::VmOps::writable_masks).
+    WritableMasks,
+    /// [`VmOps::create_gic_v2`](super::VmOps::create_gic_v2).
+    CreateGicV2,
     /// [`VmOps::create_gic_v3`](super::VmOps::create_gic_v3).
     CreateGicV3,
     /// [`GicOps::set_distributor`](super::GicOps::set_distributor).
@@ -141,6 +145,20 @@ pub enum Operation {
     SetInterruptCount(u32),
     /// [`GicOps::initialise`](super::GicOps::initialise).
     InitialiseGic,
+    /// [`GicOps::distributor_register`](super::GicOps::distributor_register).
+    DistributorRegister {
+        /// The register's place in the distributor, in bytes.
+        offset: u32,
+    },
+    /// [`GicOps::set_distributor_register`](super::GicOps::set_distributor_register).
+    SetDistributorRegister {
+        /// The register's place in the distributor, in bytes.
+        offset: u32,
+        /// What it was to hold.
+        value: u32,
+    },
+    /// [`VmOps::set_counter_offset`](super::VmOps::set_counter_offset).
+    SetCounterOffset(u64),
     /// [`VmOps::set_irq_line`](super::VmOps::set_irq_line).
     SetIrqLine {
         /// The interrupt.
@@ -150,10 +168,17 @@ pub enum Operation {
     },
     /// [`VcpuOps::init`](super::VcpuOps::init).
     Init(VcpuFeatures),
-    /// [`VcpuOps::register`](super::VcpuOps::register).
+    /// [`VcpuOps::register_list`](super::VcpuOps::register_list).
+    RegisterList,
+    /// [`VcpuOps::register`](super::VcpuOps::register) or
+    /// [`VcpuOps::register_bytes`](super::VcpuOps::register_bytes).
     Register(RegisterId),
     /// [`VcpuOps::set_register`](super::VcpuOps::set_register).
     SetRegister(RegisterId, u64),
+    /// [`VcpuOps::set_register_bytes`](super::VcpuOps::set_register_bytes).
+    SetRegisterBytes(RegisterId),
+    /// [`VcpuOps::finalize_sve`](super::VcpuOps::finalize_sve).
+    FinalizeSve,
     /// [`VcpuOps::mp_state`](super::VcpuOps::mp_state).
     MpState,
     /// [`VcpuOps::set_mp_state`](super::VcpuOps::set_mp_state).
@@ -162,6 +187,10 @@ pub enum Operation {
     ProbeStolenTime,
     /// [`VcpuOps::set_stolen_time`](super::VcpuOps::set_stolen_time).
     SetStolenTime(GuestAddress),
+    /// [`VcpuOps::set_pmu_interrupt`](super::VcpuOps::set_pmu_interrupt).
+    SetPmuInterrupt(u32),
+    /// [`VcpuOps::initialise_pmu`](super::VcpuOps::initialise_pmu).
+    InitialisePmu,
     /// [`VcpuOps::clean_and_invalidate`](super::VcpuOps::clean_and_invalidate).
     CleanAndInvalidate {
         /// Bytes.
@@ -194,20 +223,29 @@ impl Operation {
             Self::PrepareKick => "preparing the vCPU to be kicked",
             Self::ProbeSmcccFilter => "KVM_HAS_DEVICE_ATTR of the SMCCC filter",
             Self::FilterSmccc { .. } => "KVM_SET_DEVICE_ATTR of the SMCCC filter",
+            Self::WritableMasks => "KVM_ARM_GET_REG_WRITABLE_MASKS",
+            Self::CreateGicV2 => "KVM_CREATE_DEVICE of a GICv2",
             Self::CreateGicV3 => "KVM_CREATE_DEVICE of a GICv3",
             Self::SetDistributor(_) => "placing the GIC distributor",
             Self::SetRedistributors(_) => "placing the GIC redistributors",
             Self::AddRedistributorRegion { .. } => "placing a region of GIC redistributors",
             Self::SetInterruptCount(_) => "setting the GIC's number of interrupts",
             Self::InitialiseGic => "initialising the GIC",
+            Self::DistributorRegister { .. } => "reading the GIC distributor",
+            Self::SetDistributorRegister { .. } => "writing the GIC distributor",
+            Self::SetCounterOffset(_) => "KVM_ARM_SET_COUNTER_OFFSET",
             Self::SetIrqLine { .. } => "KVM_IRQ_LINE",
             Self::Init(_) => "KVM_ARM_VCPU_INIT",
+            Self::RegisterList => "KVM_GET_REG_LIST",
             Self::Register(_) => "KVM_GET_ONE_REG",
-            Self::SetRegister(..) => "KVM_SET_ONE_REG",
+            Self::SetRegister(..) | Self::SetRegisterBytes(_) => "KVM_SET_ONE_REG",
+            Self::FinalizeSve => "KVM_ARM_VCPU_FINALIZE of SVE",
             Self::MpState => "KVM_GET_MP_STATE",
             Self::SetMpState(_) => "KVM_SET_MP_STATE",
             Self::ProbeStolenTime => "KVM_HAS_DEVICE_ATTR of stolen time",
             Self::SetStolenTime(_) => "KVM_SET_DEVICE_ATTR of stolen time",
+            Self::SetPmuInterrupt(_) => "KVM_SET_DEVICE_ATTR of the PMU's interrupt",
+            Self::InitialisePmu => "KVM_SET_DEVICE_ATTR that initialises the PMU",
             Self::CleanAndInvalidate { .. } => "cleaning and invalidating caches",
             Self::InjectExternalAbort => "KVM_SET_VCPU_EVENTS with an external abort",
             Self::Run => "KVM_RUN",
@@ -248,9 +286,17 @@ impl fmt::Display for Operation {
                 write!(f, ", number {index} of {count}, at {:#x}", base.0)
             }
             Self::SetInterruptCount(count) => write!(f, " to {count}"),
+            Self::SetCounterOffset(offset) => write!(f, " to {offset:#x}"),
+            Self::SetPmuInterrupt(intid) => write!(f, " to {intid}"),
             Self::SetIrqLine { intid, level } => write!(f, " of interrupt {intid} to {level:?}"),
             Self::Init(features) => write!(f, " with features {:#b}", features.bits()),
-            Self::Register(register) => write!(f, " of {register}"),
+            Self::DistributorRegister { offset } => write!(f, " at offset {offset:#x}"),
+            Self::SetDistributorRegister { offset, value } => {
+                write!(f, " at offset {offset:#x} to {value:#x}")
+            }
+            Self::Register(register) | Self::SetRegisterBytes(register) => {
+                write!(f, " of {register}")
+            }
             Self::SetRegister(register, value) => write!(f, " of {register} to {value:#x}"),
             Self::SetMpState(state) => write!(f, " to {state:?}"),
             Self::CompleteRead(value) => write!(f, " with {value:#x}"),

@@ -15,16 +15,17 @@ use kvm_bindings::{
     kvm_create_device, kvm_device_attr, kvm_enable_cap, kvm_mp_state, kvm_userspace_memory_region,
     kvm_vcpu_events, kvm_vcpu_init,
 };
-use kvm_ioctls::{DeviceFd, VcpuFd, VmFd};
+use kvm_ioctls::{VcpuFd, VmFd};
 use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, MmapRegion, VolatileSlice};
 
-use super::abi::{PAYLOAD, decode, mp_state, redistributor_region, smccc_filter, spi_line};
-use super::cache;
+use super::abi::{PAYLOAD, decode, mp_state, smccc_filter, spi_line};
+use super::gic::Gic;
 use super::kick::{Kicked, Kicker};
 use super::{
-    Capability, Errno, Error, Exit, FilterAction, GicOps, Host, Level, MpState, Operation,
-    RegisterId, Result, VcpuFeatures, VcpuOps, VmOps,
+    Capability, Errno, Error, Exit, FilterAction, Hardware, Host, Level, MpState, Operation,
+    RegisterId, Result, SystemRegisters, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
 };
+use super::{cache, identification, ioctl, mrs};
 
 /// The KVM of this machine.
 #[derive(Debug)]
@@ -52,6 +53,14 @@ impl Host for Kvm {
         )
     }
 
+    fn hardware(&self) -> Hardware {
+        identification::hardware(SystemRegisters {
+            ctr_el0: mrs::ctr_el0(),
+            dczid_el0: mrs::dczid_el0(),
+            cntfrq_el0: mrs::cntfrq_el0(),
+        })
+    }
+
     fn create_vm(&self, ipa_bits: u32) -> Result<Vm> {
         loop {
             match self.fd.create_vm_with_ipa_size(ipa_bits) {
@@ -75,7 +84,7 @@ pub struct Vm(Arc<Shared>);
 
 /// What a VM's handles share. The descriptor goes first when it is dropped, the memory after it.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     fd: VmFd,
     memory: Mutex<Vec<Arc<MmapRegion>>>,
 }
@@ -175,17 +184,21 @@ impl VmOps for Vm {
         }))
     }
 
+    fn writable_masks(&self) -> Result<WritableMasks> {
+        ioctl::writable_masks(&self.0.fd).map_err(refused(Operation::WritableMasks))
+    }
+
+    fn create_gic_v2(&self) -> Result<Gic> {
+        self.create_gic(KVM_DEV_TYPE_ARM_VGIC_V2, Operation::CreateGicV2)
+    }
+
     fn create_gic_v3(&self) -> Result<Gic> {
-        let mut request = kvm_create_device {
-            type_: KVM_DEV_TYPE_ARM_VGIC_V3,
-            ..Default::default()
-        };
-        let created = self.0.fd.create_device(&mut request);
-        let fd = created.map_err(refused(Operation::CreateGicV3))?;
-        Ok(Gic {
-            fd,
-            _vm: Arc::clone(&self.0),
-        })
+        self.create_gic(KVM_DEV_TYPE_ARM_VGIC_V3, Operation::CreateGicV3)
+    }
+
+    fn set_counter_offset(&self, offset: u64) -> Result<()> {
+        ioctl::set_counter_offset(&self.0.fd, offset)
+            .map_err(refused(Operation::SetCounterOffset(offset)))
     }
 
     fn set_irq_line(&self, intid: u32, level: Level) -> Result<()> {
@@ -197,81 +210,15 @@ impl VmOps for Vm {
     }
 }
 
-/// A VM's GICv3.
-#[derive(Debug)]
-pub struct Gic {
-    fd: DeviceFd,
-    // After the descriptor, so that closing the device comes first.
-    _vm: Arc<Shared>,
-}
-
-impl GicOps for Gic {
-    fn set_distributor(&self, base: GuestAddress) -> Result<()> {
-        self.place(
-            KVM_VGIC_V3_ADDR_TYPE_DIST,
-            base.0,
-            Operation::SetDistributor(base),
-        )
-    }
-
-    fn set_redistributors(&self, base: GuestAddress) -> Result<()> {
-        self.place(
-            KVM_VGIC_V3_ADDR_TYPE_REDIST,
-            base.0,
-            Operation::SetRedistributors(base),
-        )
-    }
-
-    fn add_redistributor_region(&self, index: u16, base: GuestAddress, count: u16) -> Result<()> {
-        let operation = Operation::AddRedistributorRegion { index, base, count };
-        match redistributor_region(index, base, count) {
-            Some(region) => self.place(KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION, region, operation),
-            None => Err(Error {
-                vcpu: None,
-                operation,
-                errno: Errno::EINVAL,
-            }),
-        }
-    }
-
-    fn set_interrupt_count(&self, count: u32) -> Result<()> {
-        let address = &raw const count as u64;
-        let operation = Operation::SetInterruptCount(count);
-        self.set(KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, address, operation)
-    }
-
-    fn initialise(&self) -> Result<()> {
-        let operation = Operation::InitialiseGic;
-        self.set(
-            KVM_DEV_ARM_VGIC_GRP_CTRL,
-            KVM_DEV_ARM_VGIC_CTRL_INIT,
-            0,
-            operation,
-        )
-    }
-}
-
-impl Gic {
-    fn place(&self, kind: u64, value: u64, operation: Operation) -> Result<()> {
-        self.set(
-            KVM_DEV_ARM_VGIC_GRP_ADDR,
-            kind,
-            &raw const value as u64,
-            operation,
-        )
-    }
-
-    /// `address` is that of the value, alive in the caller; 0 where the attribute has none.
-    fn set(&self, group: u32, attr: u64, address: u64, operation: Operation) -> Result<()> {
-        let attribute = kvm_device_attr {
-            group,
-            attr,
-            addr: address,
-            flags: 0,
+impl Vm {
+    fn create_gic(&self, kind: u32, operation: Operation) -> Result<Gic> {
+        let mut request = kvm_create_device {
+            type_: kind,
+            ..Default::default()
         };
-        self.fd
-            .set_device_attr(&attribute)
-            .map_err(refused(operation))
+        let created = self.0.fd.create_device(&mut request);
+        let fd = created.map_err(refused(operation))?;
+        Ok(Gic::new(fd, Arc::clone(&self.0)))
     }
 }
 
@@ -322,6 +269,28 @@ impl VcpuOps for Vcpu {
         Ok(())
     }
 
+    fn register_list(&self) -> Result<Vec<RegisterId>> {
+        ioctl::register_list(&self.fd).map_err(self.refused(Operation::RegisterList))
+    }
+
+    fn register_bytes(&self, register: RegisterId) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; register.size()];
+        let read = self.fd.get_one_reg(register.raw(), &mut bytes);
+        read.map_err(self.refused(Operation::Register(register)))?;
+        Ok(bytes)
+    }
+
+    fn set_register_bytes(&mut self, register: RegisterId, bytes: &[u8]) -> Result<()> {
+        let written = self.fd.set_one_reg(register.raw(), bytes);
+        written.map_err(self.refused(Operation::SetRegisterBytes(register)))?;
+        Ok(())
+    }
+
+    fn finalize_sve(&mut self) -> Result<()> {
+        let finalized = self.fd.vcpu_finalize(&KVM_ARM_VCPU_SVE);
+        finalized.map_err(self.refused(Operation::FinalizeSve))
+    }
+
     fn mp_state(&self) -> Result<MpState> {
         let state = self
             .fd
@@ -351,6 +320,17 @@ impl VcpuOps for Vcpu {
             .fd
             .set_device_attr(&stolen_time(&raw const base.0 as u64));
         set.map_err(self.refused(Operation::SetStolenTime(base)))
+    }
+
+    fn set_pmu_interrupt(&mut self, intid: u32) -> Result<()> {
+        let attribute = pmu(KVM_ARM_VCPU_PMU_V3_IRQ, &raw const intid as u64);
+        let set = self.fd.set_device_attr(&attribute);
+        set.map_err(self.refused(Operation::SetPmuInterrupt(intid)))
+    }
+
+    fn initialise_pmu(&mut self) -> Result<()> {
+        let set = self.fd.set_device_attr(&pmu(KVM_ARM_VCPU_PMU_V3_INIT, 0));
+        set.map_err(self.refused(Operation::InitialisePmu))
     }
 
     fn clean_and_invalidate(&self, memory: &VolatileSlice<'_>) {
@@ -447,6 +427,16 @@ impl Vcpu {
     }
 }
 
+/// An attribute of a vCPU's performance monitor; `address` is that of its value, if it has one.
+fn pmu(attr: u64, address: u64) -> kvm_device_attr {
+    kvm_device_attr {
+        group: KVM_ARM_VCPU_PMU_V3_CTRL,
+        attr,
+        addr: address,
+        flags: 0,
+    }
+}
+
 /// The attribute of a vCPU that places its structure of stolen time; `address` is that of the
 /// guest address, alive in the caller.
 fn stolen_time(address: u64) -> kvm_device_attr {
@@ -466,7 +456,7 @@ fn quantity(capability: Capability, answer: i32) -> Result<u32> {
     })
 }
 
-fn refused(operation: Operation) -> impl FnOnce(kvm_ioctls::Error) -> Error {
+pub(super) fn refused(operation: Operation) -> impl FnOnce(kvm_ioctls::Error) -> Error {
     refused_by(None, operation)
 }
 
@@ -481,13 +471,11 @@ fn refused_by(vcpu: Option<u32>, operation: Operation) -> impl FnOnce(kvm_ioctls
 // `uapi/linux/kvm.h` and `uapi/asm/kvm.h` of arm64, in the widths their fields have.
 const KVM_ARM_VM_SMCCC_CTRL: u32 = 0;
 const KVM_ARM_VM_SMCCC_FILTER: u64 = 0;
+const KVM_ARM_VCPU_PMU_V3_CTRL: u32 = 0;
+const KVM_ARM_VCPU_PMU_V3_IRQ: u64 = 0;
+const KVM_ARM_VCPU_PMU_V3_INIT: u64 = 1;
 const KVM_ARM_VCPU_PVTIME_CTRL: u32 = 2;
 const KVM_ARM_VCPU_PVTIME_IPA: u64 = 0;
+const KVM_DEV_TYPE_ARM_VGIC_V2: u32 = 5;
 const KVM_DEV_TYPE_ARM_VGIC_V3: u32 = 7;
-const KVM_DEV_ARM_VGIC_GRP_ADDR: u32 = 0;
-const KVM_DEV_ARM_VGIC_GRP_NR_IRQS: u32 = 3;
-const KVM_DEV_ARM_VGIC_GRP_CTRL: u32 = 4;
-const KVM_DEV_ARM_VGIC_CTRL_INIT: u64 = 0;
-const KVM_VGIC_V3_ADDR_TYPE_DIST: u64 = 2;
-const KVM_VGIC_V3_ADDR_TYPE_REDIST: u64 = 3;
-const KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION: u64 = 5;
+const KVM_ARM_VCPU_SVE: i32 = 4;

@@ -23,25 +23,39 @@ mod cache;
 // In its place where there is no such KVM.
 #[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
 mod absent;
+mod capability;
 mod error;
 mod exit;
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+mod gic;
+mod hardware;
+#[cfg(any(test, all(target_os = "linux", target_arch = "aarch64")))]
+mod identification;
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+mod ioctl;
 #[cfg(any(test, all(target_os = "linux", target_arch = "aarch64")))]
 mod kick;
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+mod mrs;
 mod register;
+mod writable;
 
 #[cfg(test)]
 pub(crate) mod fake;
-// With `cache` the only file for one architecture: these ioctls exist on arm64 Linux alone.
+// With `cache`, `gic`, `ioctl` and `mrs` for one architecture: these ioctls, and the instructions,
+// exist on arm64 Linux alone.
 #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
 pub mod kvm;
 
+pub use capability::Capability;
 pub use error::{Errno, Error, Operation, Result};
 pub use exit::{Conduit, Exit, SystemEvent, SystemEventKind};
+pub use hardware::{CpuIdentification, Hardware, SystemRegisters};
 #[cfg(any(test, all(target_os = "linux", target_arch = "aarch64")))]
 pub use kick::Kicker;
 pub use register::RegisterId;
+pub use writable::WritableMasks;
 
-use std::fmt;
 use std::ops::BitOr;
 
 use vm_memory::{GuestAddress, GuestRegionMmap, VolatileSlice};
@@ -78,6 +92,9 @@ pub trait Host {
     /// What the kernel says about a capability: 0 for absent, else present or a quantity
     /// (KVM_CHECK_EXTENSION on the system).
     fn capability(&self, capability: Capability) -> Result<u32>;
+
+    /// The machine below, as a program sees it without KVM.
+    fn hardware(&self) -> Hardware;
 
     /// Makes an empty VM with an intermediate physical address space of `ipa_bits` bits
     /// (KVM_CREATE_VM). From 32 to what [`Capability::VmIpaSize`] reports; 0 means 40.
@@ -117,15 +134,28 @@ pub trait VmOps: Send + Sync {
     /// 0xC000_0000–0xC000_FFFF, EBUSY once a vCPU has run. An entry cannot be removed.
     fn filter_smccc(&self, base: u32, count: u32, action: FilterAction) -> Result<()>;
 
+    /// Which bits of the identification registers KVM lets be written
+    /// (KVM_ARM_GET_REG_WRITABLE_MASKS). ENOTTY or EINVAL before Linux 6.7.
+    fn writable_masks(&self) -> Result<WritableMasks>;
+
+    /// Makes the VM's GICv2, still without addresses (KVM_CREATE_DEVICE). ENODEV where the host's
+    /// GIC cannot play one.
+    fn create_gic_v2(&self) -> Result<Self::Gic>;
+
     /// Makes the VM's GICv3, still without addresses (KVM_CREATE_DEVICE).
     fn create_gic_v3(&self) -> Result<Self::Gic>;
+
+    /// Sets how far both of the guest's counters are behind the host's (KVM_ARM_SET_COUNTER_OFFSET,
+    /// Linux 6.4). From then on writing one of them has no effect.
+    fn set_counter_offset(&self, offset: u64) -> Result<()>;
 
     /// Drives the line of shared peripheral interrupt `intid` (32–1019) (KVM_IRQ_LINE).
     /// The line is level-triggered: it stays as it was set.
     fn set_irq_line(&self, intid: u32, level: Level) -> Result<()>;
 }
 
-/// A VM's GICv3 (`Documentation/virt/kvm/devices/arm-vgic-v3.rst`).
+/// A VM's GIC (`Documentation/virt/kvm/devices/arm-vgic-v3.rst`, `arm-vgic.rst`). Where a method
+/// says nothing of the kind, it is for a GICv3.
 ///
 /// Addresses and the number of interrupts come first, [`initialise`](GicOps::initialise) last,
 /// after all vCPUs exist and have their MPIDR_EL1.
@@ -143,8 +173,16 @@ pub trait GicOps: Send {
     /// Says how many interrupts there are, the 32 private ones included: 64–992, in steps of 32.
     fn set_interrupt_count(&self, count: u32) -> Result<()>;
 
-    /// Brings the GIC to life. No vCPU can be made afterwards.
+    /// Brings the GIC to life, of either kind. No vCPU can be made afterwards.
     fn initialise(&self) -> Result<()>;
+
+    /// Reads the distributor's 32-bit register at `offset` bytes, as CPU 0 sees it
+    /// (KVM_DEV_ARM_VGIC_GRP_DIST_REGS), of either kind. EBUSY before a GICv3 lives.
+    fn distributor_register(&self, offset: u32) -> Result<u32>;
+
+    /// Writes the distributor's 32-bit register at `offset` bytes, as CPU 0 sees it, of either
+    /// kind. EINVAL for a GICD_IIDR of another implementation.
+    fn set_distributor_register(&self, offset: u32, value: u32) -> Result<()>;
 }
 
 /// One vCPU, owned by the thread that runs it.
@@ -162,6 +200,21 @@ pub trait VcpuOps: Send {
     /// Writes a register (KVM_SET_ONE_REG).
     fn set_register(&mut self, register: RegisterId, value: u64) -> Result<()>;
 
+    /// Every register this vCPU has, in the kernel's order (KVM_GET_REG_LIST). EPERM if the
+    /// vCPU has SVE and [`finalize_sve`](VcpuOps::finalize_sve) is still to come.
+    fn register_list(&self) -> Result<Vec<RegisterId>>;
+
+    /// Reads a register of any width, little-endian (KVM_GET_ONE_REG).
+    fn register_bytes(&self, register: RegisterId) -> Result<Vec<u8>>;
+
+    /// Writes a register of any width, little-endian (KVM_SET_ONE_REG). EINVAL if there are fewer
+    /// bytes than [`RegisterId::size`] says.
+    fn set_register_bytes(&mut self, register: RegisterId, bytes: &[u8]) -> Result<()>;
+
+    /// Settles the lengths of the vCPU's vectors (KVM_ARM_VCPU_FINALIZE of KVM_ARM_VCPU_SVE).
+    /// Once, after [`init`](VcpuOps::init) and before anything that needs a vector register.
+    fn finalize_sve(&mut self) -> Result<()>;
+
     /// Whether the vCPU executes, in the kernel's eyes (KVM_GET_MP_STATE).
     fn mp_state(&self) -> Result<MpState>;
 
@@ -177,6 +230,14 @@ pub trait VcpuOps: Send {
     /// (KVM_ARM_VCPU_PVTIME_IPA). From then on the kernel adds to it at every entry of the guest,
     /// the whole run delay of the running thread the first time. EEXIST if it is placed already.
     fn set_stolen_time(&mut self, base: GuestAddress) -> Result<()>;
+
+    /// Says which private interrupt the vCPU's performance monitor raises, by its INTID
+    /// (KVM_ARM_VCPU_PMU_V3_IRQ). The same for all vCPUs, after the GIC exists.
+    fn set_pmu_interrupt(&mut self, intid: u32) -> Result<()>;
+
+    /// Brings the vCPU's performance monitor to life (KVM_ARM_VCPU_PMU_V3_INIT), after the GIC and
+    /// its interrupt: a vCPU made with [`VcpuFeatures::PMU_V3`] cannot run before.
+    fn initialise_pmu(&mut self) -> Result<()>;
 
     /// Writes `memory`, which the guest sees too, out of every cache to the point of coherency
     /// (DC CIVAC of each line).
@@ -215,63 +276,6 @@ pub trait VcpuOps: Send {
 pub trait Kick: Clone + Send + Sync + 'static {
     /// Ends the run under way or, if there is none, the next one.
     fn kick(&self);
-}
-
-/// A capability this crate asks for; the discriminant is KVM's number (KVM_CAP_*).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u32)]
-pub enum Capability {
-    /// KVM_CAP_MAX_VCPUS: the greatest number of vCPUs a VM may have.
-    MaxVcpus = 66,
-    /// KVM_CAP_ARM_EL1_32BIT: guests may run AArch32 at EL1.
-    El1_32Bit = 93,
-    /// KVM_CAP_ARM_PMU_V3: [`VcpuFeatures::PMU_V3`] may be asked for.
-    PmuV3 = 126,
-    /// KVM_CAP_ARM_VM_IPA_SIZE: the greatest number of bits of guest address.
-    VmIpaSize = 165,
-    /// KVM_CAP_ARM_SVE: [`VcpuFeatures::SVE`] may be asked for.
-    Sve = 170,
-    /// KVM_CAP_ARM_PTRAUTH_ADDRESS: with the generic one, pointer authentication may be asked for.
-    PtrauthAddress = 171,
-    /// KVM_CAP_ARM_PTRAUTH_GENERIC.
-    PtrauthGeneric = 172,
-    /// KVM_CAP_ARM_NISV_TO_USER: enabled, an access that KVM cannot decode is
-    /// [`Exit::UndecodableAbort`]; without it the run fails with ENOSYS.
-    NisvToUser = 177,
-    /// KVM_CAP_ARM_INJECT_EXT_DABT: [`VcpuOps::inject_external_abort`] works.
-    InjectExternalAbort = 178,
-    /// KVM_CAP_ARM_SYSTEM_SUSPEND: enabled, SYSTEM_SUSPEND is
-    /// [`SystemEventKind::Suspend`]; without it the guest gets NOT_SUPPORTED. Linux 5.19.
-    SystemSuspend = 216,
-}
-
-impl Capability {
-    /// KVM's number.
-    pub const fn number(self) -> u32 {
-        self as u32
-    }
-
-    /// KVM's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MaxVcpus => "KVM_CAP_MAX_VCPUS",
-            Self::El1_32Bit => "KVM_CAP_ARM_EL1_32BIT",
-            Self::PmuV3 => "KVM_CAP_ARM_PMU_V3",
-            Self::VmIpaSize => "KVM_CAP_ARM_VM_IPA_SIZE",
-            Self::Sve => "KVM_CAP_ARM_SVE",
-            Self::PtrauthAddress => "KVM_CAP_ARM_PTRAUTH_ADDRESS",
-            Self::PtrauthGeneric => "KVM_CAP_ARM_PTRAUTH_GENERIC",
-            Self::NisvToUser => "KVM_CAP_ARM_NISV_TO_USER",
-            Self::InjectExternalAbort => "KVM_CAP_ARM_INJECT_EXT_DABT",
-            Self::SystemSuspend => "KVM_CAP_ARM_SYSTEM_SUSPEND",
-        }
-    }
-}
-
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Who answers an SMCCC call (`enum kvm_smccc_filter_action`).
@@ -318,6 +322,9 @@ impl VcpuFeatures {
     /// KVM_ARM_VCPU_PTRAUTH_GENERIC: pointer authentication, with the address one.
     pub const PTRAUTH_GENERIC: Self = Self(1 << 6);
 
+    /// Pointer authentication: both of its features, as KVM wants them.
+    pub const PTRAUTH: Self = Self(Self::PTRAUTH_ADDRESS.0 | Self::PTRAUTH_GENERIC.0);
+
     /// The first word of `kvm_vcpu_init.features`.
     pub const fn bits(self) -> u32 {
         self.0
@@ -353,13 +360,6 @@ pub enum MpState {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn capabilities_have_the_kernels_numbers() {
-        assert_eq!(Capability::VmIpaSize.number(), 165);
-        assert_eq!(Capability::NisvToUser.number(), 177);
-        assert_eq!(Capability::SystemSuspend.number(), 216);
-    }
 
     #[test]
     fn features_join_by_bit() {

@@ -1,13 +1,15 @@
 //! The registers of a vCPU, by KVM's ids.
 //!
 //! An id is 64 bits: architecture in 63:60 (6 is arm64), size in 55:52 (3 is 64 bits), class in
-//! 27:16, the rest by class. Only 64-bit registers have a name here.
+//! 27:16, the rest by class.
 //!
 //! Linux `Documentation/virt/kvm/api.rst`, KVM_SET_ONE_REG.
 
 use std::fmt;
 
-/// The id of a 64-bit register (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | …).
+use vambrace_core::cpu::IdRegister;
+
+/// The id of a register (KVM_REG_ARM64 | KVM_REG_SIZE_… | …).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegisterId(u64);
 
@@ -35,6 +37,14 @@ impl RegisterId {
     pub const AIDR_EL1: Self = Self::system(3, 1, 0, 0, 7);
     /// MPIDR_EL1.
     pub const MPIDR_EL1: Self = Self::system(3, 0, 0, 0, 5);
+    /// CLIDR_EL1.
+    pub const CLIDR_EL1: Self = Self::system(3, 1, 0, 0, 1);
+    /// CTR_EL0.
+    pub const CTR_EL0: Self = Self::system(3, 3, 0, 0, 1);
+    /// PMCR_EL0.
+    pub const PMCR_EL0: Self = Self::system(3, 3, 9, 12, 0);
+    /// ID_AA64PFR1_EL1.
+    pub const ID_AA64PFR1_EL1: Self = Self::system(3, 0, 0, 4, 1);
     /// ID_AA64MMFR0_EL1.
     pub const ID_AA64MMFR0_EL1: Self = Self::system(3, 0, 0, 7, 0);
     /// SCTLR_EL1.
@@ -71,6 +81,33 @@ impl RegisterId {
     /// KVM_REG_ARM_VENDOR_HYP_BMAP_2: more of them. Linux 6.15.
     pub const VENDOR_HYP_BITMAP_2: Self = Self(CLASS_BITMAP | 3);
 
+    /// KVM_REG_ARM64_SVE_VLS: a bit for each vector length a vCPU has, 512 in all; bit n is
+    /// n + 1 times 128 bits.
+    pub const SVE_VLS: Self = Self(0x6060_0000_0015_ffff);
+
+    /// CCSIDR_EL1 as it reads with `selector` in CSSELR_EL1: 32 bits.
+    pub const fn ccsidr(selector: u8) -> Self {
+        Self(CLASS_DEMUX | selector as u64)
+    }
+
+    /// The selector, if this is a CCSIDR_EL1.
+    pub const fn ccsidr_selector(self) -> Option<u8> {
+        match self.0 & !0xff {
+            CLASS_DEMUX => Some(self.0 as u8),
+            _ => None,
+        }
+    }
+
+    /// The register of this number, as the kernel lists it.
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// How many bytes it has: 1 to 32 768, and KVM's have 4 to 256.
+    pub const fn size(self) -> usize {
+        1 << (self.0 >> 52 & 0xf)
+    }
+
     /// A system register by its encoding, as MRS and MSR have it. Excess bits are dropped.
     pub const fn system(op0: u8, op1: u8, crn: u8, crm: u8, op2: u8) -> Self {
         Self(
@@ -83,9 +120,25 @@ impl RegisterId {
         )
     }
 
+    /// The system register with this encoding: op0 in bits 15:14, op1 in 13:11, CRn in 10:7, CRm
+    /// in 6:3, op2 in 2:0.
+    pub const fn encoded(encoding: u16) -> Self {
+        Self(CLASS_SYSTEM | encoding as u64)
+    }
+
     /// The number KVM knows it by.
     pub const fn raw(self) -> u64 {
         self.0
+    }
+}
+
+impl RegisterId {
+    /// The identification register that it is, if it is one.
+    fn identification(self) -> Option<IdRegister> {
+        match self.0 & !0xffff {
+            CLASS_SYSTEM => IdRegister::encoded(self.0 as u16),
+            _ => None,
+        }
     }
 }
 
@@ -94,6 +147,12 @@ impl fmt::Display for RegisterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(index) = RegisterId::X.iter().position(|x| x == self) {
             return write!(f, "X{index}");
+        }
+        if let Some(selector) = self.ccsidr_selector() {
+            return write!(f, "CCSIDR_EL1 of selector {selector}");
+        }
+        if let Some(register) = self.identification() {
+            return write!(f, "{register}");
         }
         match NAMES.iter().find(|(register, _)| register == self) {
             Some((_, name)) => f.write_str(name),
@@ -125,6 +184,7 @@ const fn core(index: u64) -> RegisterId {
 }
 
 const CLASS_CORE: u64 = 0x6030_0000_0010_0000;
+const CLASS_DEMUX: u64 = 0x6020_0000_0011_0000;
 const CLASS_SYSTEM: u64 = 0x6030_0000_0013_0000;
 const CLASS_FIRMWARE: u64 = 0x6030_0000_0014_0000;
 const CLASS_BITMAP: u64 = 0x6030_0000_0016_0000;
@@ -140,7 +200,9 @@ const NAMES: &[(RegisterId, &str)] = &[
     (RegisterId::REVIDR_EL1, "REVIDR_EL1"),
     (RegisterId::AIDR_EL1, "AIDR_EL1"),
     (RegisterId::MPIDR_EL1, "MPIDR_EL1"),
-    (RegisterId::ID_AA64MMFR0_EL1, "ID_AA64MMFR0_EL1"),
+    (RegisterId::CLIDR_EL1, "CLIDR_EL1"),
+    (RegisterId::PMCR_EL0, "PMCR_EL0"),
+    (RegisterId::SVE_VLS, "KVM_REG_ARM64_SVE_VLS"),
     (RegisterId::SCTLR_EL1, "SCTLR_EL1"),
     (RegisterId::TTBR0_EL1, "TTBR0_EL1"),
     (RegisterId::TTBR1_EL1, "TTBR1_EL1"),
@@ -203,6 +265,10 @@ mod tests {
         assert_eq!(RegisterId::FAR_EL1.raw(), 0x6030_0000_0013_c300);
         assert_eq!(RegisterId::MAIR_EL1.raw(), 0x6030_0000_0013_c510);
         assert_eq!(RegisterId::VBAR_EL1.raw(), 0x6030_0000_0013_c600);
+        assert_eq!(RegisterId::CLIDR_EL1.raw(), 0x6030_0000_0013_c801);
+        assert_eq!(RegisterId::CTR_EL0.raw(), 0x6030_0000_0013_d801);
+        assert_eq!(RegisterId::PMCR_EL0.raw(), 0x6030_0000_0013_dce0);
+        assert_eq!(RegisterId::ID_AA64PFR1_EL1.raw(), 0x6030_0000_0013_c021);
     }
 
     #[test]
@@ -214,6 +280,21 @@ mod tests {
     }
 
     #[test]
+    fn a_register_s_size_is_in_its_id() {
+        assert_eq!(RegisterId::PC.size(), 8);
+        assert_eq!(RegisterId::ccsidr(0).size(), 4);
+        assert_eq!(RegisterId::SVE_VLS.size(), 64);
+        assert_eq!(RegisterId::from_raw(0x6080_0000_0015_0000).size(), 256);
+    }
+
+    #[test]
+    fn a_cache_s_size_register_is_known_by_its_selector() {
+        assert_eq!(RegisterId::ccsidr(3).raw(), 0x6020_0000_0011_0003);
+        assert_eq!(RegisterId::ccsidr(3).ccsidr_selector(), Some(3));
+        assert_eq!(RegisterId::PC.ccsidr_selector(), None);
+    }
+
+    #[test]
     fn registers_print_their_names() {
         assert_eq!(RegisterId::X[17].to_string(), "X17");
         assert_eq!(RegisterId::PC.to_string(), "PC");
@@ -221,6 +302,7 @@ mod tests {
             RegisterId::PSCI_VERSION.to_string(),
             "KVM_REG_ARM_PSCI_VERSION"
         );
+        assert_eq!(RegisterId::encoded(0xc020).to_string(), "ID_AA64PFR0_EL1");
         let unnamed = RegisterId::system(3, 3, 14, 0, 1);
         assert_eq!(unnamed.to_string(), "register 0x603000000013df01");
     }

@@ -3,6 +3,7 @@
 mod access;
 mod calls;
 mod console;
+mod contract;
 mod ends;
 mod failures;
 mod features;
@@ -50,6 +51,8 @@ fn config(vcpus: u16, firmware: FirmwareKind) -> Config {
         reset: OnReset::Reboot { most: 3 },
         time_limit: Some(Duration::from_secs(60)),
         flip: None,
+        contract: None,
+        normalisations: Vec::new(),
     }
 }
 

@@ -6,14 +6,21 @@ use std::time::Duration;
 use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, VolatileSlice};
 
 use super::super::{
-    Capability, Errno, Error, Exit, FilterAction, GicOps, Host, Kick, Level, MpState, Operation,
-    RegisterId, Result, VcpuFeatures, VcpuOps, VmOps,
+    Capability, Errno, Error, Exit, FilterAction, Host, Kick, Level, MpState, Operation,
+    RegisterId, Result, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
 };
-use super::{Cpu, FakeHost, Presence, State, Step, quantity};
+use super::gic::FakeGic;
+use super::{Cpu, FakeHost, Presence, State, Step, Write, quantity};
 
 /// A VM as long as any handle on it is left.
 #[derive(Debug)]
-struct Open(FakeHost);
+pub(super) struct Open(FakeHost);
+
+impl Open {
+    pub(super) fn host(&self) -> &FakeHost {
+        &self.0
+    }
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -104,9 +111,27 @@ impl VmOps for FakeVm {
         }
     }
 
+    fn writable_masks(&self) -> Result<WritableMasks> {
+        let operation = Operation::WritableMasks;
+        let masks = self.host().ask(None, operation)?.writable_masks.clone();
+        masks.ok_or(Error {
+            vcpu: None,
+            operation,
+            errno: Errno::EINVAL,
+        })
+    }
+
+    fn create_gic_v2(&self) -> Result<FakeGic> {
+        self.create_gic(Operation::CreateGicV2)
+    }
+
     fn create_gic_v3(&self) -> Result<FakeGic> {
-        drop(self.host().ask(None, Operation::CreateGicV3)?);
-        Ok(FakeGic(Arc::clone(&self.0)))
+        self.create_gic(Operation::CreateGicV3)
+    }
+
+    fn set_counter_offset(&self, offset: u64) -> Result<()> {
+        let operation = Operation::SetCounterOffset(offset);
+        self.host().ask(None, operation).map(drop)
     }
 
     fn set_irq_line(&self, intid: u32, level: Level) -> Result<()> {
@@ -116,44 +141,10 @@ impl VmOps for FakeVm {
     }
 }
 
-/// The GIC of a [`FakeVm`].
-#[derive(Debug)]
-pub(crate) struct FakeGic(Arc<Open>);
-
-impl GicOps for FakeGic {
-    fn set_distributor(&self, base: GuestAddress) -> Result<()> {
-        self.0
-            .0
-            .ask(None, Operation::SetDistributor(base))
-            .map(drop)
-    }
-
-    fn set_redistributors(&self, base: GuestAddress) -> Result<()> {
-        self.0
-            .0
-            .ask(None, Operation::SetRedistributors(base))
-            .map(drop)
-    }
-
-    fn add_redistributor_region(&self, index: u16, base: GuestAddress, count: u16) -> Result<()> {
-        self.0
-            .0
-            .ask(
-                None,
-                Operation::AddRedistributorRegion { index, base, count },
-            )
-            .map(drop)
-    }
-
-    fn set_interrupt_count(&self, count: u32) -> Result<()> {
-        self.0
-            .0
-            .ask(None, Operation::SetInterruptCount(count))
-            .map(drop)
-    }
-
-    fn initialise(&self) -> Result<()> {
-        self.0.0.ask(None, Operation::InitialiseGic).map(drop)
+impl FakeVm {
+    fn create_gic(&self, operation: Operation) -> Result<FakeGic> {
+        drop(self.host().ask(None, operation)?);
+        Ok(FakeGic::new(Arc::clone(&self.0)))
     }
 }
 
@@ -180,11 +171,24 @@ impl FakeVcpu {
         let state = self.ask(operation)?;
         match state.cpus[self.number].features {
             Some(_) => Ok(state),
-            None => Err(Error {
-                vcpu: Some(self.index),
-                operation,
-                errno: Errno::ENOEXEC,
-            }),
+            None => Err(self.error(operation, Errno::ENOEXEC)),
+        }
+    }
+
+    /// Whether there is such a register.
+    fn existing(&self, state: &State, register: RegisterId, operation: Operation) -> Result<()> {
+        let listed = state.cpus[self.number].registers.contains_key(&register);
+        match listed || state.unlisted == Presence::Present {
+            true => Ok(()),
+            false => Err(self.error(operation, Errno::ENOENT)),
+        }
+    }
+
+    fn error(&self, operation: Operation, errno: Errno) -> Error {
+        Error {
+            vcpu: Some(self.index),
+            operation,
+            errno,
         }
     }
 
@@ -228,19 +232,90 @@ impl VcpuOps for FakeVcpu {
 
     fn init(&mut self, features: VcpuFeatures) -> Result<()> {
         let mut state = self.ask(Operation::Init(features))?;
-        state.cpus[self.number].reset(features);
+        let first = state.cpus[self.number].features.is_none();
+        let more = state.registers_of.clone();
+        let cpu = &mut state.cpus[self.number];
+        cpu.reset(features);
+        for (needs, register, value) in more {
+            if first && features.contains(needs) {
+                cpu.registers.insert(register, value);
+            }
+        }
         Ok(())
     }
 
     fn register(&self, register: RegisterId) -> Result<u64> {
-        let state = self.ask_initialised(Operation::Register(register))?;
+        let operation = Operation::Register(register);
+        let state = self.ask_initialised(operation)?;
+        self.existing(&state, register, operation)?;
         Ok(state.cpus[self.number].register(register))
     }
 
     fn set_register(&mut self, register: RegisterId, value: u64) -> Result<()> {
-        let mut state = self.ask_initialised(Operation::SetRegister(register, value))?;
-        state.cpus[self.number].registers.insert(register, value);
+        let operation = Operation::SetRegister(register, value);
+        let mut state = self.ask_initialised(operation)?;
+        self.existing(&state, register, operation)?;
+        let State { rules, cpus, .. } = &mut *state;
+        let registers = &mut cpus[self.number].registers;
+        let kept = match rules.get(&register) {
+            Some(rule) => rule.judge(&Write::new(register, value, registers)),
+            None => Ok(value),
+        };
+        registers.insert(
+            register,
+            kept.map_err(|errno| self.error(operation, errno))?,
+        );
         Ok(())
+    }
+
+    fn register_list(&self) -> Result<Vec<RegisterId>> {
+        let operation = Operation::RegisterList;
+        let state = self.ask_initialised(operation)?;
+        let cpu = &state.cpus[self.number];
+        let sve = cpu
+            .features
+            .is_some_and(|has| has.contains(VcpuFeatures::SVE));
+        match sve && !cpu.finalized {
+            true => Err(self.error(operation, Errno::EPERM)),
+            false => Ok(cpu.registers.keys().copied().collect()),
+        }
+    }
+
+    fn register_bytes(&self, register: RegisterId) -> Result<Vec<u8>> {
+        let mut bytes = self.register(register)?.to_le_bytes().to_vec();
+        bytes.resize(register.size(), 0);
+        Ok(bytes)
+    }
+
+    fn set_register_bytes(&mut self, register: RegisterId, bytes: &[u8]) -> Result<()> {
+        let operation = Operation::SetRegisterBytes(register);
+        let mut state = self.ask_initialised(operation)?;
+        self.existing(&state, register, operation)?;
+        let mut value = [0; 8];
+        for (byte, written) in value.iter_mut().zip(bytes) {
+            *byte = *written;
+        }
+        let registers = &mut state.cpus[self.number].registers;
+        registers.insert(register, u64::from_le_bytes(value));
+        Ok(())
+    }
+
+    fn finalize_sve(&mut self) -> Result<()> {
+        let operation = Operation::FinalizeSve;
+        let mut state = self.ask_initialised(operation)?;
+        let cpu = &mut state.cpus[self.number];
+        let sve = cpu
+            .features
+            .is_some_and(|has| has.contains(VcpuFeatures::SVE));
+        let errno = match (sve, cpu.finalized) {
+            (false, _) => Errno::EINVAL,
+            (true, true) => Errno::EPERM,
+            (true, false) => {
+                cpu.finalized = true;
+                return Ok(());
+            }
+        };
+        Err(self.error(operation, errno))
     }
 
     fn mp_state(&self) -> Result<MpState> {
@@ -274,6 +349,15 @@ impl VcpuOps for FakeVcpu {
             operation,
             errno: refused,
         })
+    }
+
+    fn set_pmu_interrupt(&mut self, intid: u32) -> Result<()> {
+        let operation = Operation::SetPmuInterrupt(intid);
+        self.ask_initialised(operation).map(drop)
+    }
+
+    fn initialise_pmu(&mut self) -> Result<()> {
+        self.ask_initialised(Operation::InitialisePmu).map(drop)
     }
 
     fn clean_and_invalidate(&self, memory: &VolatileSlice<'_>) {

@@ -5,19 +5,27 @@
 //! arguments. Any operation can be made to fail. vCPUs may run on threads of their own: a vCPU
 //! whose script is over, or that is stopped, sits in its run until it is kicked, as under KVM.
 //!
+//! Registers hold whatever is written to them, unless a test says what the kernel makes of a write
+//! ([`Rule`]) or which registers there are at all.
+//!
 //! Scripts belong to vCPU indices and go on after the machine is closed and built again;
 //! registers and kicks belong to one vCPU of one machine.
 
+mod gic;
 mod machine;
+mod rule;
+
+pub(crate) use rule::Write;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use self::machine::FakeVm;
+use self::rule::Rule;
 use super::{
-    Capability, Errno, Error, Exit, Host, MpState, Operation, RegisterId, Result, SystemEvent,
-    SystemEventKind, VcpuFeatures,
+    Capability, CpuIdentification, Errno, Error, Exit, Hardware, Host, MpState, Operation,
+    RegisterId, Result, SystemEvent, SystemEventKind, SystemRegisters, VcpuFeatures, WritableMasks,
 };
 
 /// One thing a scripted guest does.
@@ -58,6 +66,11 @@ impl FakeHost {
             failures: Vec::new(),
             capabilities: BTreeMap::new(),
             registers: BTreeMap::from(FIRMWARE_REGISTERS),
+            registers_of: Vec::new(),
+            unlisted: Presence::Present,
+            rules: BTreeMap::new(),
+            writable_masks: None,
+            hardware: hardware(),
             smccc_filter: Presence::Present,
             stolen_time: Presence::Present,
             scripts: BTreeMap::new(),
@@ -89,6 +102,52 @@ impl FakeHost {
     /// Says what a register of every vCPU still to be created holds.
     pub(crate) fn with_register(self, register: RegisterId, value: u64) -> Self {
         self.lock().registers.insert(register, value);
+        self
+    }
+
+    /// Says what a register of every vCPU still to be created holds that has `features`.
+    pub(crate) fn with_register_of(
+        self,
+        features: VcpuFeatures,
+        register: RegisterId,
+        value: u64,
+    ) -> Self {
+        self.lock().registers_of.push((features, register, value));
+        self
+    }
+
+    /// Takes a register away that a vCPU has usually.
+    pub(crate) fn without_register(self, register: RegisterId) -> Self {
+        self.lock().registers.remove(&register);
+        self
+    }
+
+    /// Leaves vCPUs no registers but those that were named here, and PC and its like.
+    pub(crate) fn without_other_registers(self) -> Self {
+        self.lock().unlisted = Presence::Absent;
+        self
+    }
+
+    /// Says what the kernel makes of a write to a register: the value that the register has then,
+    /// or why it is refused.
+    pub(crate) fn with_rule(
+        self,
+        register: RegisterId,
+        rule: impl Fn(&Write<'_>) -> std::result::Result<u64, Errno> + Send + 'static,
+    ) -> Self {
+        self.lock().rules.insert(register, Rule::new(rule));
+        self
+    }
+
+    /// Says what the kernel tells of what can be written; nothing otherwise, as before Linux 6.7.
+    pub(crate) fn with_writable_masks(self, masks: WritableMasks) -> Self {
+        self.lock().writable_masks = Some(masks);
+        self
+    }
+
+    /// Says what the machine below is.
+    pub(crate) fn with_hardware(self, hardware: Hardware) -> Self {
+        self.lock().hardware = hardware;
         self
     }
 
@@ -194,6 +253,13 @@ struct State {
     capabilities: BTreeMap<Capability, u32>,
     /// What a new vCPU's registers hold.
     registers: BTreeMap<RegisterId, u64>,
+    /// What more they hold in a vCPU with these features.
+    registers_of: Vec<(VcpuFeatures, RegisterId, u64)>,
+    /// Whether registers that nobody named exist, and hold 0.
+    unlisted: Presence,
+    rules: BTreeMap<RegisterId, Rule>,
+    writable_masks: Option<WritableMasks>,
+    hardware: Hardware,
     smccc_filter: Presence,
     stolen_time: Presence,
     scripts: BTreeMap<u32, VecDeque<Step>>,
@@ -240,6 +306,7 @@ struct Cpu {
     kicked: bool,
     gone: bool,
     stolen_time: Presence,
+    finalized: bool,
     registers: BTreeMap<RegisterId, u64>,
 }
 
@@ -255,6 +322,7 @@ impl Cpu {
             kicked: false,
             gone: false,
             stolen_time: Presence::Absent,
+            finalized: false,
             registers,
         }
     }
@@ -288,9 +356,22 @@ impl Host for FakeHost {
         Ok(quantity(&state, capability))
     }
 
+    fn hardware(&self) -> Hardware {
+        self.lock().hardware.clone()
+    }
+
     fn create_vm(&self, ipa_bits: u32) -> Result<FakeVm> {
-        drop(self.ask(None, Operation::CreateVm { ipa_bits })?);
-        Ok(FakeVm::new(self))
+        let operation = Operation::CreateVm { ipa_bits };
+        let state = self.ask(None, operation)?;
+        let possible = 32..=quantity(&state, Capability::VmIpaSize);
+        match ipa_bits == 0 || possible.contains(&ipa_bits) {
+            true => Ok(FakeVm::new(self)),
+            false => Err(Error {
+                vcpu: None,
+                operation,
+                errno: Errno::EINVAL,
+            }),
+        }
     }
 }
 
@@ -306,6 +387,25 @@ fn quantity(state: &State, capability: Capability) -> u32 {
         .get(&capability)
         .copied()
         .unwrap_or(usual)
+}
+
+/// Two Cortex-A76 under Linux 6.12.
+fn hardware() -> Hardware {
+    Hardware {
+        kernel: "6.12.107".to_owned(),
+        cpus: [0, 1]
+            .map(|number| CpuIdentification {
+                number,
+                midr: Some(0x414f_d0b1),
+                revidr: Some(0),
+            })
+            .into(),
+        registers: SystemRegisters {
+            ctr_el0: 0x9444_c004,
+            dczid_el0: 4,
+            cntfrq_el0: 62_500_000,
+        },
+    }
 }
 
 /// As a 6.12 host has them: PSCI 1.1, every workaround unnecessary, every optional service on.
@@ -601,5 +701,80 @@ mod tests {
         let mut new = vcpu(&host, 0);
         kicker.kick();
         assert_eq!(new.run(), Ok(CPU_ON));
+    }
+
+    #[test]
+    fn a_rule_decides_what_becomes_of_a_write() {
+        let host = FakeHost::new()
+            .with_register(RegisterId::CTR_EL0, 4)
+            .with_rule(RegisterId::CTR_EL0, |write| match write.value {
+                0..=4 => Ok(write.value),
+                5 => Ok(write.before),
+                _ => Err(Errno::EINVAL),
+            });
+        let mut vcpu = vcpu(&host, 0);
+        for (value, holds) in [(3, 3), (5, 3), (4, 4)] {
+            vcpu.set_register(RegisterId::CTR_EL0, value).unwrap();
+            assert_eq!(vcpu.register(RegisterId::CTR_EL0), Ok(holds));
+        }
+        let refused = vcpu.set_register(RegisterId::CTR_EL0, 6).unwrap_err();
+        assert_eq!(refused.errno, Errno::EINVAL);
+        assert_eq!(vcpu.register(RegisterId::CTR_EL0), Ok(4));
+    }
+
+    #[test]
+    fn only_what_was_named_exists_where_that_is_wanted() {
+        let host = FakeHost::new().without_other_registers();
+        let mut vcpu = vcpu(&host, 0);
+        let missing = vcpu.register(RegisterId::CTR_EL0).unwrap_err();
+        assert_eq!(missing.errno, Errno::ENOENT);
+        let missing = vcpu.set_register(RegisterId::CTR_EL0, 0).unwrap_err();
+        assert_eq!(missing.errno, Errno::ENOENT);
+        let listed = vcpu.register_list().unwrap();
+        assert!(listed.contains(&RegisterId::PSCI_VERSION));
+        assert!(!listed.contains(&RegisterId::CTR_EL0));
+    }
+
+    #[test]
+    fn a_register_may_come_with_a_feature() {
+        let host = FakeHost::new().without_other_registers().with_register_of(
+            VcpuFeatures::SVE,
+            RegisterId::SVE_VLS,
+            0x0103,
+        );
+        let vm = host.create_vm(40).unwrap();
+        let mut vcpu = vm.create_vcpu(0).unwrap();
+        vcpu.init(VcpuFeatures::PSCI_0_2 | VcpuFeatures::SVE)
+            .unwrap();
+        assert_eq!(vcpu.register_list().unwrap_err().errno, Errno::EPERM);
+        let mut lengths = vcpu.register_bytes(RegisterId::SVE_VLS).unwrap();
+        assert_eq!((lengths.len(), &lengths[..2]), (64, &[3, 1][..]));
+        lengths[1] = 0;
+        vcpu.set_register_bytes(RegisterId::SVE_VLS, &lengths)
+            .unwrap();
+        vcpu.finalize_sve().unwrap();
+        assert_eq!(vcpu.finalize_sve().unwrap_err().errno, Errno::EPERM);
+        assert_eq!(vcpu.register(RegisterId::SVE_VLS), Ok(3));
+        assert!(vcpu.register_list().unwrap().contains(&RegisterId::SVE_VLS));
+    }
+
+    #[test]
+    fn a_distributor_tells_its_revision_once_it_lives() {
+        let vm = FakeHost::new().create_vm(40).unwrap();
+        let gic = vm.create_gic_v2().unwrap();
+        assert_eq!(gic.distributor_register(8).unwrap_err().errno, Errno::EBUSY);
+        gic.initialise().unwrap();
+        assert_eq!(gic.distributor_register(8), Ok(0x4b00_343b));
+        gic.set_distributor_register(8, 0x4b00_243b).unwrap();
+        assert_eq!(gic.distributor_register(8), Ok(0x4b00_243b));
+        let refused = gic.set_distributor_register(8, 0x4b00_143b).unwrap_err();
+        assert_eq!(refused.errno, Errno::EINVAL);
+    }
+
+    #[test]
+    fn an_address_space_is_no_larger_than_the_host_s() {
+        let host = FakeHost::new().with_capability(Capability::VmIpaSize, 40);
+        assert_eq!(host.create_vm(41).unwrap_err().errno, Errno::EINVAL);
+        assert!(host.create_vm(0).is_ok());
     }
 }

@@ -1,0 +1,226 @@
+//! Machines under a contract.
+
+use vambrace_core::contract::{Contract, GicKind, Normalisation, ServedBy, VcpuFeatures};
+use vambrace_core::cpu::Field;
+use vambrace_core::firmware::Services;
+use vambrace_core::memory::Ipa;
+use vambrace_core::psci::PsciVersion;
+use vambrace_core::vendor_hyp::Implementation;
+
+use super::*;
+use crate::contract::tests::{contract, host};
+use crate::machine::Named;
+
+const PFR0: RegisterId = RegisterId::system(3, 0, 0, 4, 0);
+
+fn under(contract: Contract, config: Config) -> Config {
+    Config {
+        contract: Some(contract),
+        ..config
+    }
+}
+
+fn served_by_core() -> Contract {
+    Contract {
+        served_by: ServedBy::Core(Dialect::Kvm(KvmGeneration::V6_12)),
+        ..contract()
+    }
+}
+
+fn refused(host: &FakeHost, config: Config) -> String {
+    run(host, config).unwrap_err().to_string()
+}
+
+#[test]
+fn the_contract_says_who_answers_and_how_whatever_else_is_configured() {
+    let host = host();
+    host.script(0, call(SYSTEM_OFF, []));
+    let config = under(served_by_core(), kernel(1));
+    assert!(matches!(end(&host, config), End::Off));
+    let features = crate::sys::VcpuFeatures::PSCI_0_2;
+    assert!(host.log_of(0).contains(&Operation::Init(features)));
+}
+
+#[test]
+fn each_life_is_told_the_contract() {
+    let host = host();
+    let reset = [
+        event(SystemEventKind::Reset),
+        event(SystemEventKind::Shutdown),
+    ];
+    host.script(0, reset);
+    assert!(matches!(end(&host, under(contract(), kernel(1))), End::Off));
+    let told = Operation::SetRegister(PFR0, 0x0100_0001);
+    let log = host.log_of(0);
+    assert_eq!(
+        log.iter().filter(|operation| **operation == told).count(),
+        2
+    );
+}
+
+#[test]
+fn each_vcpu_is_told_of_its_caches_and_the_first_of_the_rest() {
+    let host = host();
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    end(&host, under(contract(), kernel(2)));
+    let caches = Operation::SetRegister(RegisterId::CLIDR_EL1, 0x0a20_0023);
+    assert!(host.log_of(0).contains(&caches) && host.log_of(1).contains(&caches));
+    let version = Operation::SetRegister(RegisterId::PSCI_VERSION, 0x1_0001);
+    assert!(host.log_of(0).contains(&version) && !host.log_of(1).contains(&version));
+}
+
+#[test]
+fn a_machine_with_a_performance_monitor_can_run() {
+    let host = host();
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    let contract = Contract {
+        vcpu_features: VcpuFeatures::PMU,
+        pmu_counters: Some(6),
+        ..contract()
+    };
+    assert!(matches!(end(&host, under(contract, kernel(1))), End::Off));
+    let log = host.log();
+    let interrupt = position(&log, Operation::SetPmuInterrupt(23));
+    assert!(position(&log, Operation::InitialiseGic) < interrupt);
+    assert!(interrupt < position(&log, Operation::InitialisePmu));
+}
+
+#[test]
+fn a_refusal_names_what_of_the_contract_and_why() {
+    let host = host().with_rule(PFR0, |_| Err(crate::sys::Errno::EINVAL));
+    assert_eq!(
+        refused(&host, under(contract(), kernel(1))),
+        "cannot make a machine under this contract: this host refuses ID_AA64PFR0_EL1: vCPU 0: \
+         KVM_SET_ONE_REG of ID_AA64PFR0_EL1 to 0x1000001 failed: EINVAL: Invalid argument (os \
+         error 22); `vambrace contract check` names all that this host lacks, and what to launch \
+         instead"
+    );
+}
+
+#[test]
+fn a_change_that_nobody_predicted_is_refused_and_a_predicted_one_is_not() {
+    let host = host().with_rule(PFR0, |_| Ok(0x0100_0002));
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    let config = under(contract(), kernel(1));
+    assert_eq!(
+        refused(&host, config.clone()),
+        "cannot make a machine under this contract: ID_AA64PFR0_EL1.EL0 was set to 0x1 and reads \
+         as 0x2; `vambrace contract check` names all that this host lacks, and what to launch \
+         instead"
+    );
+    let normalisations = vec![Normalisation {
+        field: Field::ID_AA64PFR0_EL1_EL0,
+        promised: 1,
+        becomes: 2,
+    }];
+    let predicted = Config {
+        normalisations,
+        ..config
+    };
+    assert!(matches!(end(&host, predicted), End::Off));
+}
+
+#[test]
+fn a_contract_for_another_board_is_refused_before_the_host_is_asked() {
+    let host = host();
+    let mut gic = contract();
+    gic.gic.kind = GicKind::V2;
+    let mut stolen_time = contract();
+    stolen_time.services |= Services::PV_TIME;
+    stolen_time.stolen_time = Some(Ipa::new(0x4000_0000));
+    let mut aarch32 = contract();
+    aarch32.vcpu_features |= VcpuFeatures::AARCH32_EL1;
+    let mut small = contract();
+    small.address_bits = 32;
+    let large = Config {
+        memory: 4 << 30,
+        ..kernel(1)
+    };
+    for (config, why) in [
+        (under(gic, kernel(1)), "it promises a GICv2"),
+        (
+            under(stolen_time, kernel(1)),
+            "it promises stolen time at 0x40000000",
+        ),
+        (under(aarch32, kernel(1)), "it promises vCPUs of Aarch32"),
+        (under(small, large), "it promises 32 bits of guest address"),
+    ] {
+        let said = refused(&host, config);
+        assert!(said.contains(why), "{said}");
+    }
+    assert!(host.log().is_empty());
+}
+
+#[test]
+fn a_contract_that_contradicts_itself_is_refused() {
+    let mut contract = contract();
+    contract.counter.frequency = 0;
+    assert_eq!(
+        refused(&host(), under(contract, kernel(1))),
+        "cannot make a machine under this contract: a counter of 0 Hz does not count"
+    );
+}
+
+#[test]
+fn an_option_may_say_what_the_contract_says_and_nothing_else() {
+    let contract = contract();
+    let same = Named {
+        firmware: Some(FirmwareKind::Kernel),
+        psci_version: Some(PsciVersion::V1_1),
+        features: Some(Features::TRNG),
+        dialect: None,
+    };
+    assert!(same.check(&contract).is_ok());
+    let other = Named {
+        psci_version: Some(PsciVersion::V1_3),
+        ..same
+    };
+    assert_eq!(
+        other.check(&contract).unwrap_err().to_string(),
+        "cannot run with --psci 1.3 under this contract: it promises 1.1; leave --psci out, or make \
+         another contract (vambrace contract new)"
+    );
+    let dialect = Named {
+        dialect: Some(Dialect::Specification),
+        ..same
+    };
+    assert_eq!(
+        dialect.check(&contract).unwrap_err().to_string(),
+        "cannot run with --dialect spec under this contract: it promises the kernel's own; leave \
+         --dialect out, or make another contract (vambrace contract new)"
+    );
+}
+
+/// The guest is told of two CPUs by the kernel's firmware.
+#[test]
+fn the_cpus_that_a_machine_may_land_on_are_told_under_the_kernels_firmware_too() {
+    let host = host();
+    let mut contract = contract();
+    for midr in [0x414f_d0b1, 0x410f_d0c1] {
+        let cpu = Implementation {
+            midr,
+            revidr: 0,
+            aidr: 0,
+        };
+        contract.implementations.add(cpu).unwrap();
+    }
+    contract.services |= Services::DISCOVER_IMPL_VERSION | Services::DISCOVER_IMPL_CPUS;
+    host.script(0, call(0xc600_0040, []));
+    host.script(0, call(0xc600_0041, [1]));
+    host.script(0, call(0xc600_0041, [2]));
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    let report = run(&host, under(contract, kernel(1))).unwrap();
+    assert_eq!(report.forwarded_calls, 3);
+    let results = |call: usize| {
+        // The first run settles the machine.
+        let written = after_run(&host, 0, 1 + call).into_iter();
+        let values = written.filter_map(|operation| match operation {
+            Operation::SetRegister(_, value) => Some(value),
+            _ => None,
+        });
+        values.collect::<Vec<_>>()
+    };
+    assert_eq!(results(0), [0, 0x1_0000, 2, 0]);
+    assert_eq!(results(1), [0, 0x410f_d0c1, 0, 0]);
+    assert_eq!(results(2), [0xffff_ffff_ffff_fffd, 0, 0, 0]);
+}
