@@ -11,11 +11,13 @@ use std::{env, fs, io};
 
 /// What makes the program, from the workspace's root. (The manifests of the other packages have no
 /// part in it, and Cargo.lock stands for everything that is not ours.)
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     "Cargo.lock",
     "Cargo.toml",
     "core/Cargo.toml",
     "core/src",
+    "formats/Cargo.toml",
+    "formats/src",
     "backend-kvm/Cargo.toml",
     "backend-kvm/src",
     "lab/Cargo.toml",

@@ -1,6 +1,9 @@
 //! Runs this same program inside a lab host.
 
-use vambrace_lab::{HostSpec, Job, Outcome, Streams};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use vambrace_lab::{HostSpec, Job, Outcome, Stdin, Streams};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -12,4 +15,33 @@ pub(crate) fn run(spec: HostSpec, job: &Job, streams: Streams) -> Result<Outcome
     let (host, program) = ready::host(spec, &interrupt)?;
     host.run(&program, job, streams, interrupt.cancel())
         .map_err(|error| interrupt.failure(error))
+}
+
+/// The same; what the command writes to standard output is returned, and what it says on standard
+/// error is said on ours.
+pub(crate) fn run_and_capture(spec: HostSpec, job: &Job) -> Result<(Outcome, Vec<u8>), Failure> {
+    let captured = Captured::default();
+    let streams = Streams {
+        stdin: Stdin::Empty,
+        stdout: Box::new(captured.clone()),
+        stderr: Box::new(io::stderr()),
+    };
+    let outcome = run(spec, job, streams)?;
+    let mut bytes = captured.0.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((outcome, std::mem::take(&mut bytes)))
+}
+
+/// Keeps what is written to it. Clones share it.
+#[derive(Debug, Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use vambrace_kvm::layout::MAXIMUM_VCPUS;
 use vambrace_kvm::machine::{Config, Features, FirmwareKind, OnReset};
 
 use crate::failure::Failure;
-use crate::host::version_of;
+use crate::host_choice::version_of;
 use crate::test::Firmware;
 
 /// A size in bytes, written with K, M or G.
@@ -116,6 +116,8 @@ pub(crate) fn config(vcpus: u16, memory: u64) -> Config {
         },
         time_limit: None,
         flip: None,
+        contract: None,
+        normalisations: Vec::new(),
     }
 }
 

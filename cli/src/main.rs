@@ -6,8 +6,11 @@
 //! The same program is the init of a lab host: as process 1 there it never reads a command line.
 
 mod build_id;
+mod contract;
 mod failure;
+mod files;
 mod host;
+mod host_choice;
 mod interrupt;
 mod lab;
 mod lab_host;
@@ -19,6 +22,7 @@ mod progress;
 mod ready;
 mod run;
 mod test;
+mod under_contract;
 
 use std::process::ExitCode;
 
@@ -38,6 +42,8 @@ struct Arguments {
 enum Command {
     Test(test::Arguments),
     Run(run::Arguments),
+    Contract(contract::Arguments),
+    Host(host::Arguments),
     Lab(lab::Arguments),
 }
 
@@ -46,6 +52,8 @@ impl Command {
         match self {
             Self::Test(arguments) => test::run(&arguments),
             Self::Run(arguments) => run::run(&arguments),
+            Self::Contract(arguments) => contract::run(arguments),
+            Self::Host(arguments) => host::run(arguments),
             Self::Lab(arguments) => lab::run(arguments),
         }
     }
@@ -69,6 +77,8 @@ const EXIT_CODES: &str = "\
 Examples:
   vambrace test --firmware kernel,core tests/   run a directory of test programs
   vambrace run hello.elf                        run one guest, its console here
+  vambrace host probe -o here.json              what this host can promise a guest
+  vambrace contract check guest.toml there.json whether that host honours what a guest was promised
   vambrace lab list                             what can be emulated
 
 Exit codes: 125 is an error of the command line or of vambrace's own; each command says what else

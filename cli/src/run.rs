@@ -17,7 +17,7 @@ use vambrace_lab::{
 };
 
 use crate::failure::{Failure, OWN_ERROR};
-use crate::host::{Host, HostChoice, kernel_release};
+use crate::host_choice::{Host, HostChoice, kernel_release};
 use crate::lab_host;
 use crate::last_line::LastLine;
 use crate::machine_options::{
@@ -27,6 +27,7 @@ use crate::machine_options::{
 use crate::memory_files::{self, Load, Save};
 use crate::progress::say;
 use crate::test::{Firmware, read_image};
+use crate::under_contract;
 
 /// Run one bare-metal guest, its console on the terminal
 #[derive(Debug, Clone, clap::Args)]
@@ -55,6 +56,9 @@ pub(crate) struct Arguments {
     /// What the firmware has beyond the least, such as trng,pv-time; what the header names, it has
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     with: Vec<Features>,
+
+    #[command(flatten)]
+    under_contract: under_contract::Options,
 
     /// How many vCPUs [default: what the image's header asks for, else 1]
     #[arg(long, value_name = "N", value_parser = parse_vcpus)]
@@ -102,9 +106,14 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     if let Some(dialect) = args.dialect {
         dialect.check(args.firmware == Firmware::Core)?;
     }
+    let args = &Arguments {
+        under_contract: args.under_contract.read()?,
+        ..args.clone()
+    };
     let image = read_image(&args.image).map_err(|failure| failure.with_image_code(UNUSABLE))?;
     let claim = Claim::parse(&image)
         .map_err(|error| Failure::image(&args.image, &error).with_image_code(UNUSABLE))?;
+    args.check_header(claim.as_ref())?;
     let mut config = args.config(claim.as_ref());
     let ram = match Machine::new(config.clone(), &image) {
         Ok(machine) => machine.memory().region(),
@@ -142,7 +151,23 @@ impl Arguments {
                 }
             },
             time_limit: self.timeout.map(Duration::from_secs),
+            contract: self.under_contract.contract().cloned(),
             ..config(vcpus, self.memory.bytes().max(needed))
+        }
+    }
+
+    /// Refuses an image whose header demands what the contract does not promise.
+    fn check_header(&self, claim: Option<&Claim>) -> Result<(), Failure> {
+        let contract = self.under_contract.contract();
+        let lacking = contract.zip(claim).and_then(|(contract, claim)| {
+            let lacking = under_contract::lacking(contract, claim)?;
+            Some(format!(
+                "its header says that it {lacking}, and the contract does not promise it"
+            ))
+        });
+        match lacking {
+            None => Ok(()),
+            Some(reason) => Err(Failure::image(&self.image, &reason).with_image_code(UNUSABLE)),
         }
     }
 
@@ -181,8 +206,10 @@ impl Arguments {
         image: &[u8],
     ) -> Result<u8, Failure> {
         let host = sys::open()?;
-        let usual = Offer::of(&host)?.psci_version_of(&config)?;
-        config.psci_version = self.least_psci(claim, usual).or(config.psci_version);
+        if config.contract.is_none() {
+            let usual = Offer::of(&host)?.psci_version_of(&config)?;
+            config.psci_version = self.least_psci(claim, usual).or(config.psci_version);
+        }
         let unclaimed = if self.strict_mmio {
             Unclaimed::ExternalAbort
         } else {
@@ -193,8 +220,18 @@ impl Arguments {
         let devices = Arc::new(Devices::new(Box::new(output), u64::MAX, unclaimed));
         let input = Arc::clone(&devices);
         thread::spawn(move || pass_input(&input));
-        let machine = Machine::new(config, image)?;
-        let ended = machine.run(&host, &devices);
+        let mut machine = Machine::new(config.clone(), image)?;
+        let mut ended = machine.run(&host, &devices);
+        let contract = config.contract.as_ref();
+        let changes = ended
+            .as_ref()
+            .err()
+            .and_then(|error| under_contract::normalisations(error, contract, &host));
+        if let Some(normalisations) = changes {
+            config.normalisations = normalisations;
+            machine = Machine::new(config, image)?;
+            ended = machine.run(&host, &devices);
+        }
         // RAM is kept however the guest ended, if it began: an error of the host may be what it
         // tells about.
         let unsaved = if machine.has_begun() {
@@ -241,9 +278,13 @@ impl Arguments {
             inside: save_inside(number),
             outside: save.file.clone(),
         });
+        let contract = self.under_contract.inside().map(|(input, _)| input);
         let limit = self.timeout.map(Duration::from_secs);
         Job {
-            inputs: std::iter::once(image).chain(loads).collect(),
+            inputs: std::iter::once(image)
+                .chain(loads)
+                .chain(contract)
+                .collect(),
             outputs: outputs.collect(),
             time_limit: limit.map(|limit| {
                 limit
@@ -277,7 +318,10 @@ impl Arguments {
 
     fn arguments_inside(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["run".into(), "--host=local".into()];
-        arguments.push(format!("--firmware={}", self.firmware.name()).into());
+        match self.under_contract.inside() {
+            Some((_, option)) => arguments.push(option.into()),
+            None => arguments.push(format!("--firmware={}", self.firmware.name()).into()),
+        }
         let mut option = |name: &str, value: Option<String>| {
             arguments.extend(value.map(|value| OsString::from(format!("--{name}={value}"))));
         };
@@ -423,6 +467,7 @@ Examples:
   vambrace run --host lab:7.3:neoverse-n2 hello.elf
   vambrace run --firmware core hello.elf            Vambrace's own PSCI answers
   vambrace run --psci 1.0 --with trng,pv-time hello.elf
+  vambrace run --contract guest.toml hello.elf      what the guest sees is what it was promised
   vambrace run --load 0x44000000=in.bin --save 0x45000000,2M=out.bin hello.elf
 
 Exit codes: 0–118 the guest's own, 119 a greater one, 124 time limit, 125 usage or an error of ours,

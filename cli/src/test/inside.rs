@@ -17,7 +17,8 @@ use super::judge::{Console, judge};
 use super::place::{Obstacle, Place};
 use super::record::{self, Firmware, Record, Summary, Test, Verdict};
 use crate::failure::Failure;
-use crate::host::kernel_release;
+use crate::host_choice::kernel_release;
+use crate::under_contract;
 
 /// Runs every test under every firmware asked for, and tells each record as it comes.
 pub(super) fn run(
@@ -104,7 +105,7 @@ impl<H: sys::Host + Sync> Bench<'_, H> {
             self.place.args.console_limit.bytes(),
             Unclaimed::ZeroAndIgnored,
         );
-        let report = Machine::new(config, &image.bytes)?.run(self.host, &devices)?;
+        let report = self.run_machine(config, image, &devices)?;
         let console = Console::new(console::lines(&captured.take()));
         let (verdict, reason) = judge(image.claim.as_ref(), firmware, &report, &console);
         let Report {
@@ -122,6 +123,31 @@ impl<H: sys::Host + Sync> Bench<'_, H> {
             transcript: console.transcript,
             ..nothing_yet(image, firmware)
         })
+    }
+
+    /// Runs a machine; under a contract with what the host changes of it, if that is known.
+    fn run_machine(
+        &self,
+        config: Config,
+        image: &TestImage,
+        devices: &Devices,
+    ) -> Result<Report, Error> {
+        let ended = Machine::new(config.clone(), &image.bytes)?.run(self.host, devices);
+        let contract = config.contract.as_ref();
+        let changes = ended
+            .as_ref()
+            .err()
+            .and_then(|error| under_contract::normalisations(error, contract, self.host));
+        match changes {
+            None => ended,
+            Some(normalisations) => {
+                let config = Config {
+                    normalisations,
+                    ..config
+                };
+                Machine::new(config, &image.bytes)?.run(self.host, devices)
+            }
+        }
     }
 }
 

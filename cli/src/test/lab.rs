@@ -74,8 +74,11 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
     let mut option = |name: &str, value: String| {
         arguments.push(format!("--{name}={value}").into());
     };
-    option("firmware", firmware.join(","));
-    option("dialect", args.dialect.name().into());
+    let contract = args.under_contract.inside();
+    if contract.is_none() {
+        option("firmware", firmware.join(","));
+        option("dialect", args.dialect.name().into());
+    }
     if let Some(psci) = args.psci {
         option("psci", psci.to_string());
     }
@@ -92,7 +95,7 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
     if let Some(flip) = args.flip_answer {
         option("flip-answer", format!("{:#x}:{}", flip.function, flip.bit));
     }
-    let inputs: Vec<Input> = (0..)
+    let mut inputs: Vec<Input> = (0..)
         .zip(images)
         .map(|(number, image): (usize, _)| Input {
             source: Source::Bytes(image.bytes.clone()),
@@ -100,6 +103,10 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
         })
         .collect();
     arguments.extend(inputs.iter().map(|input| input.destination.clone().into()));
+    if let Some((input, option)) = contract {
+        inputs.push(input);
+        arguments.push(option.into());
+    }
     let runs = u64::try_from(images.len() * firmware.len()).unwrap_or(u64::MAX);
     Job {
         inputs,

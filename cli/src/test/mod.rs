@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::firmware::AnswerFlip;
-use vambrace_kvm::machine::Features;
+use vambrace_kvm::machine::{Features, FirmwareKind};
 
 use crate::failure::{Failure, OWN_ERROR};
-use crate::host::{Host, HostChoice};
+use crate::host_choice::{Host, HostChoice};
 use crate::machine_options::{Dialect, Size, parse_psci, parse_seconds, parse_vcpus};
+use crate::under_contract;
 pub(crate) use collect::read as read_image;
 pub(crate) use judge::exit_code;
 pub(crate) use record::Firmware;
@@ -54,6 +55,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     with: Vec<Features>,
 
+    #[command(flatten)]
+    under_contract: under_contract::Options,
+
     /// vCPUs of every machine, instead of the number in each test's header
     #[arg(long, value_name = "N", value_parser = parse_vcpus)]
     cpus: Option<u16>,
@@ -81,6 +85,10 @@ pub(crate) struct Arguments {
 
 /// Runs the tests; 0 if all passed, 1 if some failed, 125 if some could not be run.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
+    let args = &Arguments {
+        under_contract: args.under_contract.read()?,
+        ..args.clone()
+    };
     args.check()?;
     let images = collect::collect(&args.images, args)?;
     let printer = Printer::new(args.json);
@@ -107,13 +115,17 @@ fn code(summary: &Summary) -> u8 {
 impl Arguments {
     /// Each firmware asked for, once, and KVM's own first.
     fn firmware(&self) -> impl Iterator<Item = Firmware> {
+        let contract = self.under_contract.contract().map(under_contract::firmware);
         let all = [Firmware::Kernel, Firmware::Core].into_iter();
-        all.filter(|firmware| self.firmware.contains(firmware))
+        all.filter(move |firmware| match contract {
+            Some(one) => FirmwareKind::from(*firmware) == one,
+            None => self.firmware.contains(firmware),
+        })
     }
 
     /// Refuses options that would change nothing.
     fn check(&self) -> Result<(), Failure> {
-        let core = self.firmware.contains(&Firmware::Core);
+        let core = self.firmware().any(|firmware| firmware == Firmware::Core);
         if self.flip_answer.is_some() && !core {
             return Err(Failure::new(
                 "--flip-answer changes core's answers, and core does not answer",

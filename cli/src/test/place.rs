@@ -5,6 +5,7 @@
 //! skipped, with the demand and the reason; what the command line demands and nobody can have is an
 //! error instead, told before the first test.
 
+use vambrace_core::contract::Contract;
 use vambrace_core::psci::PsciVersion;
 use vambrace_core::smccc::ExecutionState;
 use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci, Version};
@@ -13,8 +14,9 @@ use vambrace_kvm::machine::{Aarch32, Config, Error, Features, Offer};
 use super::Arguments;
 use super::collect::TestImage;
 use super::record::{Demand, Firmware};
-use crate::host::version_of;
+use crate::host_choice::version_of;
 use crate::machine_options::{Dialect, config, union};
+use crate::under_contract;
 
 /// A host, and what is asked of every test on it.
 #[derive(Debug)]
@@ -57,7 +59,9 @@ impl Offers for Offer {
 impl<O: Offers> Place<'_, O> {
     /// Looks whether the host has what the command line asks for, whatever the tests are.
     pub(super) fn check(&self) -> Result<(), Error> {
-        for firmware in self.args.firmware() {
+        // What a contract promises is asked of the host when a machine is made.
+        let firmware = self.args.firmware();
+        for firmware in firmware.filter(|_| self.args.under_contract.contract().is_none()) {
             let config = self.plain(firmware, self.args.dialect);
             self.offer.psci_version_of(&config)?;
         }
@@ -72,6 +76,9 @@ impl<O: Offers> Place<'_, O> {
             let reason = "needs AArch32 at EL1; this host's KVM does not have it";
             return Err(not_here(Demand::ExecutionState, reason));
         }
+        if let Some(contract) = self.args.under_contract.contract() {
+            return self.config_under(contract, image);
+        }
         let plain = Config {
             vcpus: image.vcpus(self.args),
             memory: image.memory(self.args),
@@ -85,6 +92,24 @@ impl<O: Offers> Place<'_, O> {
                     .and_then(|config| self.with_psci(claim, config))
             }
         }
+    }
+
+    /// The machine of one test under a contract, if that promises what the header demands.
+    fn config_under(&self, contract: &Contract, image: &TestImage) -> Result<Config, Obstacle> {
+        if let Some(claim) = &image.claim {
+            self.check_kernel(claim)?;
+            if let Some(lacking) = under_contract::lacking(contract, claim) {
+                let reason = format!("{lacking}; the contract does not promise it");
+                return Err(not_here(Demand::Contract, reason));
+            }
+        }
+        let plain = config(image.vcpus(self.args), image.memory(self.args));
+        Ok(Config {
+            time_limit: Some(self.args.time_limit()),
+            flip: self.args.flip_answer,
+            contract: Some(contract.clone()),
+            ..plain
+        })
     }
 
     /// A machine without a test.

@@ -113,6 +113,8 @@ pub(crate) enum Demand {
     With,
     /// A version of the host's kernel.
     Kvm,
+    /// What the contract does not promise.
+    Contract,
 }
 
 /// Two transcripts of one test.

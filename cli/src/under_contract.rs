@@ -1,0 +1,247 @@
+//! A machine under a contract, for the commands that run guests.
+//!
+//! The contract says who answers firmware calls, with which PSCI and services; options that say the
+//! same are refused rather than held against it. What a test's header demands and the contract does
+//! not promise, the machine does not have.
+
+use std::path::PathBuf;
+
+use vambrace_core::contract::{Contract, HostProfile, Normalisation, ServedBy, preflight};
+use vambrace_core::firmware::{self, Services};
+use vambrace_core::psci::PsciOptions;
+use vambrace_formats::contract::to_toml;
+use vambrace_kvm::contract::Unkept;
+use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
+use vambrace_kvm::machine::{Error, Features, FirmwareKind};
+use vambrace_kvm::{probe, sys};
+use vambrace_lab::{Input, Source};
+
+use crate::failure::Failure;
+use crate::files;
+
+/// `--contract`
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Options {
+    /// What the guest is promised; it says who answers firmware calls, with which PSCI and services
+    #[arg(
+        long = "contract",
+        value_name = "FILE",
+        conflicts_with_all = ["firmware", "dialect", "psci", "with"]
+    )]
+    file: Option<PathBuf>,
+
+    /// What is in the file, once it is read
+    #[arg(skip)]
+    read: Option<Contract>,
+}
+
+impl Options {
+    /// The same with the file read, if there is one.
+    pub(crate) fn read(&self) -> Result<Self, Failure> {
+        let read = self.file.as_deref().map(files::one_contract).transpose()?;
+        Ok(Self {
+            file: self.file.clone(),
+            read: read.map(|named| named.value),
+        })
+    }
+
+    /// The contract, if there is one.
+    pub(crate) fn contract(&self) -> Option<&Contract> {
+        self.read.as_ref()
+    }
+
+    /// The contract as a file inside a lab host, and the option that names it there.
+    pub(crate) fn inside(&self) -> Option<(Input, String)> {
+        let contract = self.contract()?;
+        let input = Input {
+            source: Source::Bytes(to_toml(contract).into_bytes()),
+            destination: INSIDE.into(),
+        };
+        Some((input, format!("--contract={INSIDE}")))
+    }
+}
+
+/// Who answers under a contract.
+pub(crate) const fn firmware(contract: &Contract) -> FirmwareKind {
+    match contract.served_by {
+        ServedBy::Kernel => FirmwareKind::Kernel,
+        ServedBy::Core(_) => FirmwareKind::Core,
+    }
+}
+
+/// What a test's header demands and a contract does not promise, in words; None if there is
+/// nothing.
+pub(crate) fn lacking(contract: &Contract, claim: &Claim) -> Option<String> {
+    let missing = claim.features - features(contract);
+    if !missing.is_empty() {
+        return Some(format!("needs {missing}"));
+    }
+    if claim.firmware.is_some_and(|one| one != firmware(contract)) {
+        return Some("only core can show it, and KVM's own firmware answers".into());
+    }
+    let specification = ServedBy::Core(firmware::Dialect::Specification);
+    match (claim.dialect, contract.served_by == specification) {
+        (Some(NeededDialect::Specification), false) => {
+            return Some("holds with the specification's answers".into());
+        }
+        (Some(NeededDialect::Kvm), true) => return Some("holds with KVM's answers".into()),
+        _ => {}
+    }
+    let promised = contract.psci_version;
+    match claim.psci {
+        Some(NeededPsci::Exactly(needed)) if needed != promised => {
+            Some(format!("needs PSCI {needed} exactly"))
+        }
+        Some(NeededPsci::AtLeast(least)) if least.value() > promised.value() => {
+            Some(format!("needs PSCI {}.{}", least.major, least.minor))
+        }
+        _ => None,
+    }
+}
+
+/// What this host is known to change of a contract though no guest relies on it, if that is all for
+/// which `error` refused it: asked only then, as a probe takes its time.
+pub(crate) fn normalisations(
+    error: &Error,
+    contract: Option<&Contract>,
+    host: &impl sys::Host,
+) -> Option<Vec<Normalisation>> {
+    let (Error::Unkept(Unkept::Changed(_)), Some(contract)) = (error, contract) else {
+        return None;
+    };
+    let profile: HostProfile = probe::probe(host).ok()?;
+    let verdict = preflight(contract, &profile);
+    let known = verdict.normalisations();
+    (verdict.is_accepted() && !known.is_empty()).then(|| known.to_vec())
+}
+
+/// What the firmware has under a contract, by the names of headers.
+fn features(contract: &Contract) -> Features {
+    let options = OPTIONS.into_iter();
+    let options = options.filter(|(_, option)| contract.psci_options.contains(*option));
+    let services = SERVICES.into_iter();
+    let services = services.filter(|(_, service)| contract.services.contains(*service));
+    let features = options.map(|(feature, _)| feature);
+    let mut features: Features = features
+        .chain(services.map(|(feature, _)| feature))
+        .collect();
+    features.set(Features::PV_TIME, contract.stolen_time.is_some());
+    features
+}
+
+const OPTIONS: [(Features, PsciOptions); 9] = [
+    (Features::SYSTEM_SUSPEND, PsciOptions::SYSTEM_SUSPEND),
+    (Features::CPU_FREEZE, PsciOptions::CPU_FREEZE),
+    (Features::DEFAULT_SUSPEND, PsciOptions::CPU_DEFAULT_SUSPEND),
+    (Features::NODE_HW_STATE, PsciOptions::NODE_HW_STATE),
+    (Features::SUSPEND_MODE, PsciOptions::OS_INITIATED),
+    (Features::STATISTICS, PsciOptions::STATISTICS),
+    (Features::MEM_PROTECT, PsciOptions::MEM_PROTECT),
+    (
+        Features::CLEAN_INV_MEMREGION,
+        PsciOptions::CLEAN_INV_MEMREGION,
+    ),
+    (Features::EXTENDED_STATE_ID, PsciOptions::EXTENDED_STATE_ID),
+];
+
+const SERVICES: [(Features, Services); 4] = [
+    (Features::TRNG, Services::TRNG),
+    (Features::VENDOR_HYP, Services::VENDOR_FEATURES),
+    (Features::PTP, Services::PTP),
+    (Features::DISCOVER_IMPL, Services::DISCOVER_IMPL_CPUS),
+];
+
+const INSIDE: &str = "guest/contract.toml";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use vambrace_core::psci::PsciVersion;
+    use vambrace_kvm::image::{End, Version};
+
+    use super::*;
+    use crate::contract::samples;
+
+    fn claim() -> Claim {
+        Claim {
+            sentence: "it holds".into(),
+            vcpus: 1,
+            memory: None,
+            psci: None,
+            kvm: None,
+            features: Features::empty(),
+            dialect: None,
+            firmware: None,
+            ends: End::Code,
+            resets: 0,
+        }
+    }
+
+    #[test]
+    fn a_header_that_the_contract_keeps_lacks_nothing() {
+        let contract = samples::contract();
+        assert_eq!(lacking(&contract, &claim()), None);
+        let claim = Claim {
+            features: Features::TRNG | Features::SYSTEM_SUSPEND,
+            psci: Some(NeededPsci::AtLeast(Version { major: 1, minor: 1 })),
+            ..claim()
+        };
+        assert_eq!(lacking(&contract, &claim), None);
+    }
+
+    #[test]
+    fn what_the_contract_does_not_promise_is_told() {
+        let mut contract = samples::contract();
+        contract.psci_version = PsciVersion::V1_0;
+        let lacking = |claim: Claim| lacking(&contract, &claim).unwrap();
+        let told = lacking(Claim {
+            features: Features::PV_TIME,
+            ..claim()
+        });
+        assert_eq!(told, "needs pv-time");
+        let told = lacking(Claim {
+            psci: Some(NeededPsci::AtLeast(Version { major: 1, minor: 1 })),
+            ..claim()
+        });
+        assert_eq!(told, "needs PSCI 1.1");
+        let told = lacking(Claim {
+            psci: Some(NeededPsci::Exactly(PsciVersion::V0_2)),
+            ..claim()
+        });
+        assert_eq!(told, "needs PSCI 0.2 exactly");
+        let told = lacking(Claim {
+            dialect: Some(NeededDialect::Specification),
+            ..claim()
+        });
+        assert_eq!(told, "holds with the specification's answers");
+        let told = lacking(Claim {
+            firmware: Some(FirmwareKind::Core),
+            ..claim()
+        });
+        assert!(told.starts_with("only core can show it"));
+    }
+
+    #[test]
+    fn a_contract_has_the_say_of_what_options_would_choose() {
+        /// `vambrace run` as clap sees it, as far as a contract goes.
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            run: crate::run::Arguments,
+        }
+        for option in [
+            "--firmware=core",
+            "--dialect=spec",
+            "--psci=1.0",
+            "--with=trng",
+        ] {
+            let words = ["run", "--contract=c.toml", option, "image"];
+            let refused = Line::try_parse_from(words).unwrap_err().to_string();
+            assert!(
+                refused.contains("'--contract <FILE>' cannot be used with"),
+                "{refused}"
+            );
+        }
+        assert!(Line::try_parse_from(["run", "--contract=c.toml", "image"]).is_ok());
+    }
+}

@@ -1,0 +1,5 @@
+//! `claim` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vambrace_fuzz::claim(data));

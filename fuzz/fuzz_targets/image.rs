@@ -1,0 +1,5 @@
+//! `image` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vambrace_fuzz::image(data));
