@@ -51,6 +51,11 @@ pub(crate) fn find_example(name: &str) -> Result<PathBuf, String> {
     find(&format!("{GUESTS}/examples/{name}"))
 }
 
+/// A program of this package for arm64 hosts, by its name.
+pub(crate) fn find_arm64(name: &str) -> Result<PathBuf, String> {
+    find(&format!("aarch64-unknown-linux-musl/release/{name}"))
+}
+
 fn find(program: &str) -> Result<PathBuf, String> {
     let program = target().join(program);
     match check(&program) {

@@ -12,9 +12,11 @@
 mod built;
 pub mod differential;
 mod ended;
+pub mod matrix;
 pub mod on_the_host;
 mod started;
 mod terminal;
+mod within;
 
 pub use built::{example, guest, vambrace};
 pub use ended::{Ended, Ending};

@@ -37,6 +37,14 @@ fn guests(workspace: &Workspace) -> Result<()> {
     )))
 }
 
+/// What `matrix` runs inside its hosts.
+pub(crate) fn matrix_program(workspace: &Workspace) -> Result<()> {
+    process::show(workspace.cargo(&format!(
+        "build --release --package vambrace-conformance --bin matrix_inside \
+         --target {HOST_PROGRAM_TARGET}"
+    )))
+}
+
 /// What `bench` runs beside the guests: core alone on the bare machine, and the bare loop on KVM.
 pub(crate) fn counting_programs(workspace: &Workspace) -> Result<()> {
     process::show(workspace.cargo(&format!(

@@ -9,7 +9,10 @@ mod checks;
 mod claim_table;
 mod demo;
 mod differential;
+mod fuzz;
+mod generate;
 mod guests;
+mod matrix;
 mod panics;
 mod prepush;
 mod process;
@@ -67,6 +70,11 @@ enum Task {
     /// Prints the calls compared, the differences that a row of docs/abi.md explains, and every
     /// other one. `test` does this too.
     Differential(differential::Selection),
+    /// Probe every host, predict what it does with every contract, and see whether it does
+    ///
+    /// Prints wrong accepts and wrong refusals, every disagreement in full, and from where to where a
+    /// guest can move. `test` does this with eleven hosts.
+    Matrix(matrix::Selection),
     /// Measure what core weighs and what a call costs, in bytes and counted instructions
     ///
     /// Prints one table: measured, goal, floor, baseline. Nothing fails because a number has grown.
@@ -75,6 +83,15 @@ enum Task {
         #[arg(long)]
         record: bool,
     },
+    /// Write what is in the tree twice from where it is once: core's table of ID register fields
+    ///
+    /// The file to change is core/id-registers.csv; `tidy` fails while the table is another.
+    Generate,
+    /// Feed parsers, and what a guest can reach, with inputs that find new paths
+    ///
+    /// Needs a nightly toolchain and cargo-fuzz, and says so where they are missing. `test` gives
+    /// the committed inputs, and some made from them, to the same functions without either.
+    Fuzz(fuzz::Selection),
     /// Check the rules of the house that no compiler knows
     Tidy,
     /// The fast half of `test`: formatting, tidy, clippy, documentation and unit tests
@@ -100,8 +117,11 @@ fn perform(task: &Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Task::Test { all: false } => test::run(workspace, Depth::EveryDay),
         Task::Test { all: true } => test::run(workspace, Depth::All),
         Task::Differential(selection) => differential::show(workspace, selection),
+        Task::Matrix(selection) => matrix::show(workspace, selection),
         Task::Bench { record: false } => bench::run(workspace, Keep::Nothing),
         Task::Bench { record: true } => bench::run(workspace, Keep::AsBaseline),
+        Task::Generate => generate::run(workspace).map(|()| ExitCode::SUCCESS),
+        Task::Fuzz(selection) => fuzz::run(workspace, selection),
         Task::Tidy => tidy::run(workspace),
         Task::Prepush => prepush::run(workspace),
     }

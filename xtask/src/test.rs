@@ -12,7 +12,7 @@ use crate::report::{Report, Tally, Verdict};
 use crate::rust_tests::{self, Scope};
 use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
-use crate::{build, checks, differential, process};
+use crate::{build, checks, differential, matrix, process};
 
 /// How much is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,10 @@ pub(crate) fn run(workspace: &Workspace, depth: Depth) -> Result<ExitCode> {
     if report.open_part("setup", || setup::tools(workspace, Purpose::Test)) == Verdict::Failed {
         return Ok(report.conclude());
     }
-    let built = report.open_part("build", || build::run(workspace));
+    let built = report.open_part("build", || {
+        build::run(workspace)?;
+        build::matrix_program(workspace)
+    });
     let fetched = match built {
         Verdict::Passed => report.open_part("kernels", || setup::kernels(workspace, Purpose::Test)),
         Verdict::Failed => Verdict::Failed,
@@ -84,6 +87,7 @@ fn guest_tests(workspace: &Workspace, report: &mut Report, depth: Depth, on_the_
     report.part("calls compared on every kernel", || {
         differential::run(workspace)
     });
+    report.part("verdicts on eleven hosts", || matrix::run(workspace));
 }
 
 const BOTH: &[&str] = &["kernel", "core"];

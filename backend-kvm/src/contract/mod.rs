@@ -21,7 +21,7 @@
 //! 14 everything that has a register is read back
 //! ```
 //!
-//! A machine does this and stops at the first no. [`confirm`] does the same on a scratch VM, goes
+//! A machine does this and stops at the first no. [`confirm()`] does the same on a scratch VM, goes
 //! on after each no as [`preflight`](vambrace_core::contract::preflight) does, and returns all of
 //! them: a prediction can be held against it, subject by subject.
 //!

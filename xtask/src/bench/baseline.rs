@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 
-use super::figure::Group;
+use super::figure::{Group, Worth};
 use crate::workspace::Workspace;
 
 /// Earlier figures, by group and name.
@@ -21,6 +21,7 @@ impl Baseline {
         }
     }
 
+    /// The figures that can be compared with those of another run.
     pub(super) fn of(groups: &[Group]) -> Self {
         let figures = |group: &Group| {
             let figures = group.figures.iter();
@@ -28,9 +29,8 @@ impl Baseline {
                 .map(|figure| (figure.name.clone(), figure.value))
                 .collect()
         };
-        let groups = groups
-            .iter()
-            .map(|group| (group.key.to_owned(), figures(group)));
+        let lasting = groups.iter().filter(|group| group.worth == Worth::Lasting);
+        let groups = lasting.map(|group| (group.key.to_owned(), figures(group)));
         Self(groups.collect())
     }
 
@@ -90,6 +90,7 @@ mod tests {
         let group = Group {
             key: "inside-core",
             title: String::new(),
+            worth: Worth::Lasting,
             figures: vec![
                 Figure::new("PSCI_VERSION", 150),
                 Figure::new("CPU_ON, off", 9),

@@ -7,7 +7,17 @@ pub(super) struct Group {
     pub(super) key: &'static str,
     /// What is measured, where, in which unit.
     pub(super) title: String,
+    pub(super) worth: Worth,
     pub(super) figures: Vec<Figure>,
+}
+
+/// What the figures of a group are worth on another machine, or in another run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// They are the same everywhere: counted, or read off what was built.
+    Lasting,
+    /// They are this machine's, and those of how busy it was: nothing to hold a later run against.
+    Passing,
 }
 
 /// A measured number. Less is better, whatever it counts.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::counts;
-use super::figure::{Figure, Group};
+use super::figure::{Figure, Group, Worth};
 use crate::process::{self, Separate};
 use crate::workspace::{HOST_PROGRAM_TARGET, Workspace};
 
@@ -83,6 +83,7 @@ fn group(run: &Separate) -> Result<Group> {
     Ok(Group {
         key: "guest-to-guest",
         title: format!("from guest to guest on {HOST}, instructions a call"),
+        worth: Worth::Lasting,
         figures,
     })
 }

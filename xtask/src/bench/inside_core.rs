@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::counts;
-use super::figure::{Figure, Group};
+use super::figure::{Figure, Group, Worth};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -40,7 +40,8 @@ fn sizes(output: &str) -> Group {
     };
     Group {
         key: "machine",
-        title: "a machine of core in memory, bytes".to_owned(),
+        title: "what core keeps in memory, bytes".to_owned(),
+        worth: Worth::Lasting,
         figures: output.lines().filter_map(figure).collect(),
     }
 }
@@ -56,6 +57,7 @@ fn calls(output: &str) -> Result<Group> {
     Ok(Group {
         key: "inside-core",
         title: "inside core, instructions a call".to_owned(),
+        worth: Worth::Lasting,
         figures: counts.into_iter().map(figure).collect(),
     })
 }

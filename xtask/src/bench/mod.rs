@@ -1,10 +1,12 @@
-//! `cargo xtask bench`: what core weighs and what a call costs, counted and never timed.
+//! `cargo xtask bench`: what core weighs, what a call costs, what contracts and fleets cost.
 //!
 //! Bytes are read off a linked image, instructions are counted by emulated machines whose clock
-//! counts them: the same on every machine, however loaded. Nothing here fails because a number has
+//! counts them: the same on every machine, however loaded. Only what a user waits for is timed,
+//! and what is timed is never kept. Nothing here fails because a number has
 //! grown; the table shows it beside its goal, its floor and the baseline that is in the tree.
 
 mod baseline;
+mod contracts;
 mod figure;
 mod guest_to_guest;
 mod inside_core;
@@ -59,7 +61,12 @@ pub(crate) fn run(workspace: &Workspace, keep: Keep) -> Result<ExitCode> {
 
 type Part = fn(&Workspace) -> Result<Vec<Group>>;
 
-const PARTS: [Part; 3] = [size::measure, inside_core::count, guest_to_guest::count];
+const PARTS: [Part; 4] = [
+    size::measure,
+    inside_core::count,
+    contracts::measure,
+    guest_to_guest::count,
+];
 
 /// The lines `bench: KIND ROUNDS TICKS` of a counting program, as instructions a round. Other lines
 /// are not for us.

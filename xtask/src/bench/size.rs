@@ -5,7 +5,7 @@ use elf::ElfBytes;
 use elf::abi::{SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE};
 use elf::endian::LittleEndian;
 
-use super::figure::{Figure, Group};
+use super::figure::{Figure, Group, Worth};
 use super::stack;
 use crate::workspace::{GUEST_TARGET, Workspace};
 
@@ -21,6 +21,7 @@ pub(super) fn measure(workspace: &Workspace) -> Result<Vec<Group>> {
     Ok(vec![Group {
         key: "image",
         title: format!("core in an image of its own, {GUEST_TARGET}, bytes"),
+        worth: Worth::Lasting,
         figures: vec![
             Figure::new("code", weight.code),
             Figure::new("constants", weight.constants),

@@ -90,6 +90,7 @@ const NOISE: u64 = 2;
 
 #[cfg(test)]
 mod tests {
+    use super::super::figure::Worth;
     use super::*;
 
     #[test]
@@ -129,6 +130,7 @@ mod tests {
         let group = |value| Group {
             key: "k",
             title: "t".to_owned(),
+            worth: Worth::Lasting,
             figures: vec![figure(value)],
         };
         let baseline = Baseline::of(&[group(9)]);

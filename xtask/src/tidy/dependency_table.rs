@@ -19,12 +19,18 @@ pub(super) enum External {
     Argued,
 }
 
-pub(super) const ROOMS: [Room; 9] = [
+pub(super) const ROOMS: [Room; 11] = [
     Room {
         folder: "core",
         package: "vambrace-core",
         may_use: &[],
         external: External::Only(&["bitflags", "heapless", "log", "sha2"]),
+    },
+    Room {
+        folder: "formats",
+        package: "vambrace-formats",
+        may_use: &["vambrace-core"],
+        external: External::Argued,
     },
     Room {
         folder: "backend-kvm",
@@ -55,13 +61,29 @@ pub(super) const ROOMS: [Room; 9] = [
     Room {
         folder: "cli",
         package: "vambrace",
-        may_use: &["vambrace-core", "vambrace-kvm", "vambrace-lab"],
+        may_use: &[
+            "vambrace-core",
+            "vambrace-formats",
+            "vambrace-kvm",
+            "vambrace-lab",
+        ],
         external: External::Argued,
     },
     Room {
         folder: "conformance",
         package: "vambrace-conformance",
-        may_use: &["vambrace-core", "vambrace-kvm", "vambrace-lab"],
+        may_use: &[
+            "vambrace-core",
+            "vambrace-formats",
+            "vambrace-kvm",
+            "vambrace-lab",
+        ],
+        external: External::Argued,
+    },
+    Room {
+        folder: "fuzz",
+        package: "vambrace-fuzz",
+        may_use: &["vambrace-core", "vambrace-formats", "vambrace-kvm"],
         external: External::Argued,
     },
     Room {

@@ -9,6 +9,7 @@ mod dependency_page;
 mod dependency_table;
 mod edges;
 mod file_length;
+mod generated;
 mod guest_claims;
 mod leaks;
 mod manifest;
@@ -64,7 +65,7 @@ fn judge(tree: &Tree) -> Tally {
 
 type Rule = fn(&Tree) -> Vec<Finding>;
 
-const RULES: [(&str, Rule); 12] = [
+const RULES: [(&str, Rule); 13] = [
     ("rooms know only the rooms they may", edges::check),
     ("versions stand in the root manifest", versions::check),
     (
@@ -80,6 +81,7 @@ const RULES: [(&str, Rule); 12] = [
     ("no exceptions, no unfinished work", attributes::check),
     ("every file opens with its idea", module_docs::check),
     ("files stay small", file_length::check),
+    ("what is generated is up to date", generated::check),
     ("every guest test states its claim", guest_claims::check),
     ("every room has a README", readmes::check),
     ("text is clean", |tree| {

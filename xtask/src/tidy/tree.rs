@@ -50,8 +50,9 @@ impl Tree {
         let mut files = Vec::new();
         for path in list.split_terminator('\0') {
             let file = workspace.root.join(path);
-            // What is deleted but not yet committed is still in git's list.
-            if !file.is_file() {
+            // What is deleted but not yet committed is still in git's list. What parsers are fed
+            // is wrong on purpose.
+            if !file.is_file() || path.starts_with(FUZZ_CORPUS) {
                 continue;
             }
             let bytes =
@@ -146,3 +147,6 @@ impl fmt::Display for Finding {
         }
     }
 }
+
+/// The inputs that fuzzing begins with.
+const FUZZ_CORPUS: &str = "fuzz/corpus/";

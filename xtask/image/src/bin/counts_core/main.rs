@@ -11,6 +11,7 @@
 )]
 
 mod arch;
+mod preflights;
 
 use core::fmt::Write as _;
 use core::hint::black_box;
@@ -43,6 +44,7 @@ extern "C" fn count() -> ! {
 fn count_all() -> Result<(), ConfigError> {
     print(format_args!("size: vm-8 {}", size_of::<Vm<8>>()));
     print(format_args!("size: vm-512 {}", size_of::<Vm<512>>()));
+    preflights::print_sizes();
     let mut board = Board::<8>::new(board_affinity)?;
     report("empty", || {
         timed(|| board.enter_by(nothing, PSCI_VERSION, &[]))
@@ -78,6 +80,7 @@ fn count_all() -> Result<(), ConfigError> {
     report("affinity-info-512-bisect", || {
         timed(|| board.enter(AFFINITY_INFO, &[last, 0]))
     });
+    preflights::count();
     Ok(())
 }
 
@@ -164,11 +167,11 @@ fn nothing<const N: usize>(
 }
 
 /// Ticks of one call.
-fn timed(call: impl FnOnce() -> Outcome) -> u64 {
+fn timed<R>(call: impl FnOnce() -> R) -> u64 {
     let start = counter();
-    let outcome = call();
+    let answer = call();
     let end = counter();
-    let _ = black_box(outcome);
+    let _ = black_box(answer);
     end.wrapping_sub(start)
 }
 
