@@ -2,17 +2,20 @@
 
 use core::fmt;
 
-use super::{CACHES, Contract, GicKind, ServedBy, VcpuFeatures};
+use super::{Contract, GicKind, ServedBy, VcpuFeatures};
 use crate::cpu::Field;
 use crate::firmware::{Dialect, Level, Services, Workaround};
+use crate::memory::Ipa;
 use crate::psci::{PsciOptions, PsciVersion};
+use crate::pvtime::StolenTime;
 
 /// Two promises of one contract that cannot both hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
     /// SVE among the vCPU features, and ID_AA64PFR0_EL1.SVE, and vector lengths: all or none.
     Sve,
-    /// A PMU among the vCPU features, and a number of its counters: both or none.
+    /// A PMU among the vCPU features, and a number of its counters: both or none. A guest that has
+    /// one reads of one: ID_AA64DFR0_EL1.PMUVer is neither 0 nor 15.
     Pmu,
     /// More counters than PMCR_EL0.N can say.
     PmuCounters(u8),
@@ -22,10 +25,15 @@ pub enum Contradiction {
     GicRevision(u8),
     /// The guest is told of implementations, and its own is none of them.
     UnlistedImplementation,
-    /// A list of implementations, and the service that tells of it: both or none.
+    /// A list of implementations, and the services by which a guest finds it: all or none.
     ImplementationList,
+    /// AArch32 at EL1 among the vCPU features, and ID_AA64PFR0_EL1.EL0 and EL1 say otherwise.
+    Aarch32,
     /// A structure of stolen time, and the service that tells where it is.
     StolenTime,
+    /// A structure of stolen time that is not on 64 bytes (DEN0057 §3.3), or that does not lie
+    /// within the guest's address space.
+    StolenTimeBase(Ipa),
     /// Whoever serves has no such PSCI version.
     PsciVersion(PsciVersion),
     /// Whoever serves has not exactly these optional functions of PSCI in this version.
@@ -40,8 +48,6 @@ pub enum Contradiction {
     AddressBits(u8),
     /// The counter does not count.
     CounterFrequency,
-    /// CCSIDR_EL1 of a cache beyond one that does not exist.
-    Caches,
 }
 
 impl Contract {
@@ -64,10 +70,20 @@ impl Contract {
             sve == says_sve && sve != self.vector_lengths.is_empty(),
             Contradiction::Sve,
         )?;
+        let says = |field| self.id_registers.field(field);
         let pmu = self.vcpu_features.contains(VcpuFeatures::PMU);
-        require(pmu == self.pmu_counters.is_some(), Contradiction::Pmu)?;
+        let says_pmu = !matches!(says(Field::ID_AA64DFR0_EL1_PMUVER), 0 | 15);
+        require(
+            pmu == self.pmu_counters.is_some() && (says_pmu || !pmu),
+            Contradiction::Pmu,
+        )?;
         let counters = self.pmu_counters.unwrap_or(0);
-        require(counters <= 31, Contradiction::PmuCounters(counters))
+        require(counters <= 31, Contradiction::PmuCounters(counters))?;
+        let aarch32 = self.vcpu_features.contains(VcpuFeatures::AARCH32_EL1);
+        let says_aarch32 = [Field::ID_AA64PFR0_EL1_EL0, Field::ID_AA64PFR0_EL1_EL1]
+            .into_iter()
+            .all(|field| says(field) == AARCH64_AND_AARCH32);
+        require(says_aarch32 || !aarch32, Contradiction::Aarch32)
     }
 
     fn check_implementations(&self) -> Result<(), Contradiction> {
@@ -76,11 +92,11 @@ impl Contract {
             told.is_empty() || told.contains(self.implementation),
             Contradiction::UnlistedImplementation,
         )?;
-        let listing = self.services.contains(Services::DISCOVER_IMPL_CPUS);
-        require(
-            listing != told.is_empty(),
-            Contradiction::ImplementationList,
-        )
+        let listing = match told.is_empty() {
+            true => !self.services.intersects(Services::DISCOVER_IMPL_CPUS),
+            false => self.services.contains(LISTING),
+        };
+        require(listing, Contradiction::ImplementationList)
     }
 
     fn check_firmware(&self) -> Result<(), Contradiction> {
@@ -101,6 +117,13 @@ impl Contract {
             self.stolen_time.is_none() || told,
             Contradiction::StolenTime,
         )?;
+        if let Some(base) = self.stolen_time {
+            let fits = base.value().checked_shr(self.address_bits.into()) == Some(0);
+            require(
+                fits && StolenTime::may_begin_at(base),
+                Contradiction::StolenTimeBase(base),
+            )?;
+        }
         let four = self.workarounds.level(Workaround::Four);
         require(four == Level::NotAvailable, Contradiction::Workaround4)
     }
@@ -126,10 +149,7 @@ impl Contract {
         require(zero_block < 32, Contradiction::ZeroBlock(zero_block))?;
         let bits = self.address_bits;
         require((32..=56).contains(&bits), Contradiction::AddressBits(bits))?;
-        require(self.counter.frequency != 0, Contradiction::CounterFrequency)?;
-        let known = self.caches.sizes.iter().take_while(|size| size.is_some());
-        let all = self.caches.sizes.iter().filter(|size| size.is_some());
-        require(known.count() == all.count(), Contradiction::Caches)
+        require(self.counter.frequency != 0, Contradiction::CounterFrequency)
     }
 }
 
@@ -157,7 +177,9 @@ impl fmt::Display for Contradiction {
             Self::Sve => f.write_str(
                 "SVE among the vCPU features, ID_AA64PFR0_EL1.SVE and vector lengths go together",
             ),
-            Self::Pmu => f.write_str("a PMU among the vCPU features and its counters go together"),
+            Self::Pmu => f.write_str(
+                "a PMU among the vCPU features, its counters and ID_AA64DFR0_EL1.PMUVer go together",
+            ),
             Self::PmuCounters(counters) => write!(f, "a PMU has up to 31 counters, not {counters}"),
             Self::Gic => f.write_str("ID_AA64PFR0_EL1.GIC says that there is no GICv3"),
             Self::GicRevision(revision) => {
@@ -167,9 +189,19 @@ impl fmt::Display for Contradiction {
                 f.write_str("the machine's own implementation is not on the list that it is told")
             }
             Self::ImplementationList => {
-                f.write_str("a list of implementations and the service discover-impl go together")
+                f.write_str(
+                    "a list of implementations goes together with the services vendor-hyp, \
+                     discover-impl-version and discover-impl-cpus",
+                )
             }
+            Self::Aarch32 => f.write_str(
+                "AArch32 at EL1 goes with ID_AA64PFR0_EL1.EL0 = 2 and ID_AA64PFR0_EL1.EL1 = 2",
+            ),
             Self::StolenTime => f.write_str("stolen time needs the service pv-time"),
+            Self::StolenTimeBase(base) => write!(
+                f,
+                "stolen time at {base} is not on a multiple of 64 in the guest's address space"
+            ),
             Self::PsciVersion(version) => {
                 write!(f, "the dialect that serves it has no PSCI {version}")
             }
@@ -188,12 +220,17 @@ impl fmt::Display for Contradiction {
                 write!(f, "a machine has 32 to 56 bits of address, not {bits}")
             }
             Self::CounterFrequency => f.write_str("a counter of 0 Hz does not count"),
-            Self::Caches => f.write_str("a cache size is missing between others"),
         }
     }
 }
 
 impl core::error::Error for Contradiction {}
 
-/// CSSELR_EL1 counts caches from 0: KVM knows all of them or those up to the last.
-const _: () = assert!(CACHES == 14, "seven levels of two caches");
+/// What a guest needs to find out that it may land on several implementations: it asks who the
+/// vendor is and what it has, then how many there are, then for each.
+pub(super) const LISTING: Services = Services::VENDOR_FEATURES.union(DISCOVERY);
+/// Of these, what it needs for nothing else.
+pub(super) const DISCOVERY: Services =
+    Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS);
+/// ID_AA64PFR0_EL1.EL0 and EL1: both execution states.
+const AARCH64_AND_AARCH32: u64 = 2;

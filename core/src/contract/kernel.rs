@@ -10,18 +10,10 @@
 use core::fmt;
 
 use super::{PsciVersions, ServiceLimit, ValueSet};
+pub use crate::cpu::KernelRelease;
 use crate::cpu::{Field, Writable};
 use crate::firmware::{Bitmap, KvmGeneration, Level, Workaround};
 use crate::psci::PsciVersion;
-
-/// A release of Linux: 6.12.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KernelRelease {
-    /// The first number.
-    pub major: u16,
-    /// The second number.
-    pub minor: u16,
-}
 
 /// What a kernel refuses with, by Linux's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,8 +22,6 @@ pub enum Errno {
     Enoent,
     /// There is no such attribute.
     Enxio,
-    /// The machine has run.
-    Ebusy,
     /// There is no such device.
     Enodev,
     /// The value is not accepted.
@@ -47,18 +37,14 @@ impl KernelRelease {
     pub const WORKAROUND_3_REGISTER: Self = Self::new(5, 17);
     /// The first three bitmaps of services.
     pub const BITMAPS: Self = Self::new(5, 19);
-    /// CLIDR_EL1 and CCSIDR_EL1 can be written.
-    pub const WRITABLE_CACHES: Self = Self::new(6, 3);
+    /// CCSIDR_EL1 can be written. So can CLIDR_EL1, which a vCPU that is reset forgets.
+    pub const WRITABLE_CACHE_SIZES: Self = Self::new(6, 3);
+    /// CLIDR_EL1 can be written and stays.
+    pub const WRITABLE_CACHE_LEVELS: Self = Self::new(6, 10);
     /// The SMCCC filter; also the offset of both counters.
     pub const SMCCC_FILTER: Self = Self::new(6, 4);
     /// VENDOR_HYP_BMAP_2 and writable MIDR_EL1, REVIDR_EL1 and AIDR_EL1.
     pub const WRITABLE_IDENTITY: Self = Self::new(6, 15);
-
-    /// A release by its numbers.
-    #[must_use]
-    pub const fn new(major: u16, minor: u16) -> Self {
-        Self { major, minor }
-    }
 
     /// The release that a generation is named by.
     #[must_use]
@@ -184,14 +170,50 @@ pub(super) fn greatest_level(workaround: Workaround, accepted: Option<ValueSet>)
 pub(super) fn writable_since(field: Field) -> Option<KernelRelease> {
     match field.writable() {
         Writable::Never => None,
-        Writable::Since(generation) => Some(KernelRelease::of(generation)),
+        Writable::Since(release) => Some(release),
     }
 }
 
-impl fmt::Display for KernelRelease {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
+/// The oldest release known here in which KVM lets a field that may be lowered be lowered to `value`.
+#[must_use]
+pub(super) fn lowered_since(field: Field, value: u64) -> Option<KernelRelease> {
+    let first = writable_since(field)?;
+    [
+        first,
+        MONITOR_BY_RULE,
+        KernelRelease::of(KvmGeneration::V7_3),
+    ]
+    .into_iter()
+    .filter(|release| *release >= first && !is_below_floor(field, *release, value))
+    .min()
+}
+
+/// Values that would be lower by the rule, and that KVM's setters refuse.
+#[must_use]
+pub(super) fn is_below_floor(field: Field, kernel: KernelRelease, value: u64) -> bool {
+    match field {
+        // Armv8 has its debug architecture at least.
+        Field::ID_AA64DFR0_EL1_DEBUGVER | Field::ID_DFR0_EL1_COPDBG => value < 6,
+        // At first the version could not say that the guest's monitor was not there.
+        _ if is_monitor_version(field) && value == 0 && kernel < MONITOR_BY_RULE => true,
+        // PMUv1 and PMUv2 are of Armv7.
+        Field::ID_DFR0_EL1_PERFMON => matches!(value, 1 | 2),
+        // An exception level cannot be taken away.
+        Field::ID_AA64PFR0_EL1_EL0 | Field::ID_AA64PFR0_EL1_EL1 => {
+            value == 0 && kernel >= KernelRelease::of(KvmGeneration::V7_3)
+        }
+        // Only VIPT and PIPT are real.
+        Field::CTR_EL0_L1IP => value < 2 || kernel < KernelRelease::of(KvmGeneration::V7_3),
+        _ => false,
     }
+}
+
+/// Whether the field is a version of the performance monitor, which KVM treats as no other.
+pub(super) fn is_monitor_version(field: Field) -> bool {
+    matches!(
+        field,
+        Field::ID_AA64DFR0_EL1_PMUVER | Field::ID_DFR0_EL1_PERFMON
+    )
 }
 
 impl Errno {
@@ -201,7 +223,6 @@ impl Errno {
         match self {
             Self::Enoent => 2,
             Self::Enxio => 6,
-            Self::Ebusy => 16,
             Self::Enodev => 19,
             Self::Einval => 22,
         }
@@ -214,9 +235,11 @@ impl fmt::Display for Errno {
         f.write_str(match self {
             Self::Enoent => "ENOENT",
             Self::Enxio => "ENXIO",
-            Self::Ebusy => "EBUSY",
             Self::Enodev => "ENODEV",
             Self::Einval => "EINVAL",
         })
     }
 }
+
+/// From this release on the version of the performance monitor follows the rule of its field.
+pub(super) const MONITOR_BY_RULE: KernelRelease = KernelRelease::new(6, 5);

@@ -20,6 +20,7 @@
 mod baseline;
 mod bytes;
 mod contradiction;
+mod dependency;
 mod kernel;
 mod profile;
 mod reason;
@@ -41,13 +42,13 @@ pub use profile::{
     CacheLimits, Capabilities, Cleaning, FieldLimit, FieldLimits, GicLimits, HostProfile,
     ListedRegisters, PsciVersions, ServiceLimit, Ssbs, VIEWS, View, WorkaroundLimits, Writable,
 };
-pub use reason::{ImplementationRegister, Judge, Normalisation, Reason, Remedy, Rule};
+pub use reason::{ImplementationRegister, Judge, Listing, Normalisation, Reason, Remedy, Rule};
 pub use subject::Subject;
 pub use surprise::Surprise;
 pub use value_set::ValueSet;
 pub use vcpu_features::VcpuFeatures;
 pub use vector_lengths::VectorLengths;
-pub use verdict::{Verdict, preflight};
+pub use verdict::{Excess, Finding, Verdict, examine, preflight};
 
 use core::fmt;
 
@@ -165,6 +166,15 @@ impl Caches {
         levels: 0,
         sizes: [None; CACHES],
     };
+
+    /// The values of CSSELR_EL1 at which there is a cache.
+    #[must_use]
+    pub fn selectors(&self) -> ValueSet {
+        let caches = (0..).zip(&self.sizes);
+        caches
+            .filter_map(|(selector, size)| size.map(|_| selector))
+            .collect()
+    }
 }
 
 impl fmt::Display for GicKind {

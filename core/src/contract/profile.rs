@@ -126,7 +126,7 @@ pub enum ServiceLimit {
 pub struct CacheLimits {
     /// What is told if nothing is written.
     pub host: Caches,
-    /// Whether another shape can be written (Linux 6.3).
+    /// What of it can be replaced.
     pub writable: Writable,
     /// Whether the CPU's data caches have to be cleaned for instructions to be seen.
     pub cleaning: Cleaning,
@@ -141,12 +141,15 @@ pub enum Cleaning {
     Needless,
 }
 
-/// Whether a value can be replaced.
+/// What of the shape of the caches can be replaced for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Writable {
-    /// It can, within the rules for it.
+    /// All of it, within the rules for it (Linux 6.10).
     Yes,
-    /// Only the host's own is accepted.
+    /// CCSIDR_EL1. A CLIDR_EL1 is taken without a word, and the host's own is back in every vCPU that
+    /// is reset, by CPU_ON too (Linux 6.3 to 6.9).
+    SizesOnly,
+    /// Nothing: only the host's own is accepted.
     No,
 }
 
@@ -201,6 +204,16 @@ bitflags::bitflags! {
 }
 
 impl HostProfile {
+    /// The versions of PSCI that a machine can have here: those that its kernel's register accepts,
+    /// or, where there is none, the one that a guest finds (from 0.2 on).
+    #[must_use]
+    pub fn possible_psci_versions(&self) -> PsciVersions {
+        match self.psci_versions.is_empty() {
+            true => PsciVersions::only(self.kernel.default_psci()).unwrap_or_default(),
+            false => self.psci_versions,
+        }
+    }
+
     /// All features that a vCPU can be made with here, though perhaps not together.
     #[must_use]
     pub fn vcpu_features(&self) -> VcpuFeatures {
@@ -330,6 +343,14 @@ impl ServiceLimit {
             Self::Fixed(fixed) => promised == fixed,
         }
     }
+
+    /// Whether a machine can have these services, and perhaps others besides.
+    #[must_use]
+    pub const fn has(self, services: u64) -> bool {
+        match self {
+            Self::Chosen(all) | Self::Fixed(all) => services & !all == 0,
+        }
+    }
 }
 
 impl CacheLimits {
@@ -349,7 +370,7 @@ impl CacheLimits {
     pub const fn accepts_levels(&self, levels: u64) -> bool {
         let coherent = levels & CLIDR_LOC == 0 || levels & (CLIDR_LOUIS | CLIDR_LOUU) == 0;
         match (self.writable, self.cleaning) {
-            (Writable::No, _) => levels == self.host.levels,
+            (Writable::No | Writable::SizesOnly, _) => levels == self.host.levels,
             (Writable::Yes, Cleaning::Needless) => levels & CLIDR_RESERVED == 0,
             (Writable::Yes, Cleaning::Needed) => levels & CLIDR_RESERVED == 0 && !coherent,
         }
@@ -362,7 +383,7 @@ impl CacheLimits {
         match (promised, host, self.writable) {
             (None, None, _) => true,
             (Some(promised), Some(host), Writable::No) => promised == host,
-            (Some(promised), Some(host), Writable::Yes) => {
+            (Some(promised), Some(host), Writable::Yes | Writable::SizesOnly) => {
                 promised & CCSIDR_LINE_SIZE >= host & CCSIDR_LINE_SIZE
             }
             // Nothing is written; a guest selects no cache that CLIDR_EL1 does not tell of.
@@ -397,6 +418,13 @@ impl PsciVersions {
             PsciVersion::V1_3 => Some(Self::V1_3),
             _ => None,
         }
+    }
+
+    /// Those of them that are no newer than `newest`.
+    #[must_use]
+    pub fn up_to(self, newest: PsciVersion) -> Self {
+        let kept = self.versions().filter(|version| *version <= newest);
+        kept.filter_map(Self::only).collect()
     }
 
     /// Those in it, the oldest first.

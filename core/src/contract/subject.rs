@@ -61,12 +61,14 @@ impl Reason {
     pub fn subject(&self) -> Subject {
         match *self {
             Self::VcpuFeatures { .. } => Subject::VcpuFeatures,
-            Self::Field { field, .. } => Subject::IdRegister(field.register()),
+            Self::Field { field, .. } | Self::Dependent { field, .. } => {
+                Subject::IdRegister(field.register())
+            }
             Self::UnnamedBits { register, .. } | Self::AbsentRegister { register, .. } => {
                 Subject::IdRegister(register)
             }
             Self::Implementation { register, .. } => Subject::Implementation(register),
-            Self::UnlistedImplementation(_) => Subject::ImplementationList,
+            Self::UnlistedImplementation { .. } => Subject::ImplementationList,
             Self::CacheLevels { .. } => Subject::CacheLevels,
             Self::CacheSize { selector, .. } => Subject::CacheSize(selector),
             Self::ZeroBlock { .. } => Subject::ZeroBlock,
@@ -91,7 +93,7 @@ impl Reason {
     #[must_use]
     pub const fn field(&self) -> Option<Field> {
         match self {
-            Self::Field { field, .. } => Some(*field),
+            Self::Field { field, .. } | Self::Dependent { field, .. } => Some(*field),
             _ => None,
         }
     }

@@ -8,7 +8,9 @@
 
 use core::fmt;
 
-use super::kernel::{HostLevel, KernelRelease};
+use super::kernel::{
+    HostLevel, KernelRelease, MONITOR_BY_RULE, is_below_floor, is_monitor_version, writable_since,
+};
 use super::profile::{FieldLimit, HostProfile, PsciVersions, ServiceLimit, View};
 use super::{ValueSet, VcpuFeatures};
 use crate::cpu::{Field, IdRegister};
@@ -60,22 +62,6 @@ impl HostProfile {
             .chain(self.psci_surprise())
             .chain(self.workaround_surprises())
             .chain(self.service_surprises())
-    }
-
-    /// How many values of fields were tried to make this profile.
-    #[must_use]
-    pub fn trials(&self) -> usize {
-        let of_view = |view: &View| {
-            Field::all()
-                .filter(|field| is_tried(*field) && view.listed.contains(field.register()))
-                .fold(0_usize, |sum, field| {
-                    let values = usize::try_from(field.limit()).unwrap_or(0);
-                    sum.saturating_add(values).saturating_add(1)
-                })
-        };
-        self.views
-            .iter()
-            .fold(0, |sum, view| sum.saturating_add(of_view(view)))
     }
 
     fn field_surprises(&self) -> impl Iterator<Item = Surprise> + '_ {
@@ -150,13 +136,14 @@ fn predicted(field: Field, view: &View, kernel: KernelRelease, seen: FieldLimit)
     let own = view.registers.field(field);
     let values = 0..=field.limit();
     let aarch32 = view.registers.field(Field::ID_AA64PFR0_EL1_EL0) == AARCH32_AT_EL0;
-    if is_aarch32(field.register()) && !aarch32 && kernel >= WRITES_IGNORED {
+    if is_aarch32(field.register()) && !aarch32 && kernel >= WRITES_IGNORED && !is_hidden(field) {
         return limit(ValueSet::only(own), values.collect(), own);
     }
     let accepted = values
         .filter(|value| *value == own || may_be_lowered(field, view, kernel, *value))
         .collect();
-    limit(accepted, replaced(field, view, kernel, seen), 0)
+    let replaced = replaced(field, view, kernel, seen);
+    limit(accepted, replaced, replacement(field))
 }
 
 /// Whether the field, which holds something else, can be given `value`.
@@ -164,53 +151,62 @@ fn may_be_lowered(field: Field, view: &View, kernel: KernelRelease, value: u64) 
     let own = view.registers.field(field);
     let writable = match &view.writable {
         Some(masks) => masks.field(field) == field.limit(),
-        None => writable_before_masks(field, kernel),
+        // Kernels before Linux 6.7 do not say.
+        None => writable_since(field).is_some_and(|since| since <= kernel),
     };
-    writable && field.may_lower(own, value) && !is_below_floor(field, kernel, value)
+    let lower = field.may_lower(own, value) || is_foreign_monitor(field, view, kernel, value);
+    writable && lower && !is_below_floor(field, kernel, value)
 }
 
-/// Before Linux 6.7 only two fields could be written, and no kernel said so.
-fn writable_before_masks(field: Field, kernel: KernelRelease) -> bool {
-    match field {
-        Field::ID_AA64PFR0_EL1_CSV2 => kernel >= KernelRelease::new(5, 10),
-        Field::ID_AA64PFR0_EL1_CSV3 => kernel >= KernelRelease::new(5, 11),
-        _ => false,
-    }
+/// Whether the value says that there is an implementation's own performance monitor, in a guest that
+/// has none: the first kernels that let the version be written kept that, because those before them
+/// had shown it.
+fn is_foreign_monitor(field: Field, view: &View, kernel: KernelRelease, value: u64) -> bool {
+    is_monitor_version(field)
+        && value == OWN_MONITOR
+        && kernel < MONITOR_BY_RULE
+        && !view.features.contains(VcpuFeatures::PMU)
 }
 
-/// Values that would be lower by the rule, and that KVM's setters refuse.
-fn is_below_floor(field: Field, kernel: KernelRelease, value: u64) -> bool {
-    match field {
-        // Armv8 has its debug architecture at least.
-        Field::ID_AA64DFR0_EL1_DEBUGVER | Field::ID_DFR0_EL1_COPDBG => value < 6,
-        // PMUv1 and PMUv2 are of Armv7.
-        Field::ID_DFR0_EL1_PERFMON => matches!(value, 1 | 2),
-        // An exception level cannot be taken away.
-        Field::ID_AA64PFR0_EL1_EL0 | Field::ID_AA64PFR0_EL1_EL1 => {
-            value == 0 && kernel >= KernelRelease::of(KvmGeneration::V7_3)
-        }
-        // Only VIPT and PIPT are real.
-        Field::CTR_EL0_L1IP => value < 2 || kernel < KernelRelease::of(KvmGeneration::V7_3),
-        _ => false,
-    }
+/// Whether KVM hides the register of the field on every CPU, and then only takes what is there.
+fn is_hidden(field: Field) -> bool {
+    field
+        .register()
+        .fields()
+        .all(|field| writable_since(field).is_none())
 }
 
 /// Values that are accepted and replaced.
 fn replaced(field: Field, view: &View, kernel: KernelRelease, seen: FieldLimit) -> ValueSet {
-    let masked = view.writable.is_some();
-    let old = kernel < KernelRelease::of(KvmGeneration::V7_3);
-    let pmu = view.features.contains(VcpuFeatures::PMU);
     match field {
         // An implementation's own performance monitor was never a guest's.
-        Field::ID_AA64DFR0_EL1_PMUVER if masked && (old || pmu) => ValueSet::only(15),
-        Field::ID_DFR0_EL1_PERFMON if masked => ValueSet::only(15),
+        _ if is_monitor_version(field) && kernel >= MONITOR_BY_RULE => ValueSet::only(OWN_MONITOR),
+        // Older kernels showed 0, which says that tag check faults can be asynchronous, where the
+        // CPU says that they cannot.
+        Field::ID_AA64PFR1_EL1_MTE_FRAC if is_synchronous_only(view) => ValueSet::only(0),
         // Older kernels showed what the CPU has: that one value, whatever it is.
         Field::ID_AA64PFR0_EL1_MPAM | Field::ID_AA64PFR1_EL1_MPAM_FRAC if kernel >= MPAM_HIDDEN => {
             one_of(seen.rewritten())
         }
-        Field::ID_AA64MMFR2_EL1_NV if !old => one_of(seen.rewritten()),
+        Field::ID_AA64MMFR2_EL1_NV if kernel >= KernelRelease::of(KvmGeneration::V7_3) => {
+            one_of(seen.rewritten())
+        }
         _ => ValueSet::EMPTY,
     }
+}
+
+/// What a replaced value of the field reads as: that there is no such thing.
+fn replacement(field: Field) -> u64 {
+    match field {
+        Field::ID_AA64PFR1_EL1_MTE_FRAC => NO_ASYNCHRONOUS_TAGGING,
+        _ => 0,
+    }
+}
+
+/// Whether the guest has memory tagging, of a CPU that only faults at once.
+fn is_synchronous_only(view: &View) -> bool {
+    view.registers.field(Field::ID_AA64PFR1_EL1_MTE) == TAGGING
+        && view.registers.field(Field::ID_AA64PFR1_EL1_MTE_FRAC) == NO_ASYNCHRONOUS_TAGGING
 }
 
 /// The set if it has one member at most.
@@ -293,6 +289,12 @@ fn fmt_versions(f: &mut fmt::Formatter<'_>, versions: PsciVersions) -> fmt::Resu
 
 /// ID_AA64PFR0_EL1.EL0: AArch64 and AArch32.
 const AARCH32_AT_EL0: u64 = 2;
+/// ID_AA64DFR0_EL1.PMUVer and ID_DFR0_EL1.PerfMon: a performance monitor that is none of Arm's.
+const OWN_MONITOR: u64 = 15;
+/// ID_AA64PFR1_EL1.MTE: FEAT_MTE2. With more, faults can be asynchronous.
+const TAGGING: u64 = 2;
+/// ID_AA64PFR1_EL1.MTE_frac: no FEAT_MTE_ASYNC.
+const NO_ASYNCHRONOUS_TAGGING: u64 = 15;
 /// ID_AA64PFR0_EL1.
 const FIRST_AARCH64: u16 = 0xc020;
 /// From here on writes of AArch32's registers are ignored on a CPU without AArch32.

@@ -1,13 +1,16 @@
 //! Preflight: will this host honour this contract?
 
+use core::fmt;
+
 use heapless::Vec;
 
+use super::dependency::cleared_dependents;
 use super::kernel::{KernelRelease, greatest_level};
 use super::profile::{Capabilities, FieldLimit, HostProfile, Ssbs, View};
-use super::reason::{ImplementationRegister, Judge, Normalisation, Reason};
+use super::reason::{ImplementationRegister, Judge, Listing, Normalisation, Reason};
 use super::{CACHES, ClockPolicy, Contract, GicKind, ServedBy, VcpuFeatures};
 use crate::cpu::{Field, IdRegister};
-use crate::firmware::{Bitmap, KvmGeneration, Services, Workaround};
+use crate::firmware::{Bitmap, KvmGeneration, Level, Services, Workaround};
 use crate::psci::{PsciOptions, PsciVersion};
 use crate::vendor_hyp::MAX_IMPLEMENTATIONS;
 
@@ -17,25 +20,78 @@ use crate::vendor_hyp::MAX_IMPLEMENTATIONS;
 pub struct Verdict {
     reasons: Vec<Reason, REASONS>,
     normalisations: Vec<Normalisation, { Field::COUNT }>,
+    excesses: Vec<Excess, { WORKAROUNDS.len() }>,
 }
 
-/// Whether `host` will honour `contract`, and if not, every reason why.
+/// One thing that holding a contract against a host brings to light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// A promise that the host does not keep.
+    Reason(Reason),
+    /// What the host's kernel accepts and silently changes, though no guest can rely on it: no
+    /// reason to refuse.
+    Normalisation(Normalisation),
+    /// What the host tells a guest beyond its contract, and no kernel can hide: no reason to refuse
+    /// a guest that moves here, and one not to launch it here.
+    Excess(Excess),
+}
+
+/// A level of a workaround above the one that was promised.
 ///
-/// What the host's kernel accepts and silently changes, though no guest can rely on it, is named
-/// beside the verdict and is no reason to refuse.
+/// Kernels check the level that is written and keep their own: a guest is told that. One that moved
+/// here took its measures long ago and they are more than enough. One that is *launched* here takes
+/// none, and is without them on the next host that its contract allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Excess {
+    /// Which.
+    pub workaround: Workaround,
+    /// The level that was promised.
+    pub promised: Level,
+    /// The level that a guest here is told.
+    pub told: Level,
+}
+
+/// What was promised and what a guest is told instead.
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            workaround,
+            promised,
+            told,
+        } = self;
+        write!(
+            f,
+            "{workaround}: promised {promised}, and a guest launched here is told {told}"
+        )
+    }
+}
+
+/// Whether `host` will honour `contract`, which is checked ([`Contract::check`]), and if not, every
+/// reason why.
 pub fn preflight(contract: &Contract, host: &HostProfile) -> Verdict {
+    let mut verdict = Verdict {
+        reasons: Vec::new(),
+        normalisations: Vec::new(),
+        excesses: Vec::new(),
+    };
+    examine(contract, host, &mut |finding| verdict.note(finding));
+    verdict
+}
+
+/// The same for whoever has no room for a [`Verdict`], which takes some 30 KiB: each finding is
+/// handed to `note` as it is found.
+pub fn examine(contract: &Contract, host: &HostProfile, note: &mut dyn FnMut(Finding)) {
     let mut court = Court {
         contract,
         host,
-        verdict: Verdict {
-            reasons: Vec::new(),
-            normalisations: Vec::new(),
-        },
+        note,
     };
     court.vcpu_features();
     court.implementation();
     if let Some(view) = nearest_view(host, contract.vcpu_features) {
         court.id_registers(view);
+        court.told_by_gic(view);
+        court.dependents();
         court.vectors(view);
         court.pmu(view);
     }
@@ -46,14 +102,20 @@ pub fn preflight(contract: &Contract, host: &HostProfile) -> Verdict {
     court.gic();
     court.clock();
     court.address_space();
-    court.verdict
 }
 
 impl Verdict {
-    /// Whether the host honours the contract.
+    /// Whether the host honours the contract of a guest that moves here.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.reasons.is_empty()
+    }
+
+    /// Whether a guest that is launched here learns what was promised and nothing beyond it, so that
+    /// it may go wherever its contract is honoured.
+    #[must_use]
+    pub fn may_launch(&self) -> bool {
+        self.is_accepted() && self.excesses.is_empty()
     }
 
     /// Whether the host's kernel would take the machine, whatever its guest then sees.
@@ -75,6 +137,21 @@ impl Verdict {
     pub fn normalisations(&self) -> &[Normalisation] {
         &self.normalisations
     }
+
+    /// What the host tells its guests beyond what was promised.
+    #[must_use]
+    pub fn excesses(&self) -> &[Excess] {
+        &self.excesses
+    }
+
+    fn note(&mut self, finding: Finding) {
+        let has_room = match finding {
+            Finding::Reason(reason) => self.reasons.push(reason).is_ok(),
+            Finding::Normalisation(change) => self.normalisations.push(change).is_ok(),
+            Finding::Excess(excess) => self.excesses.push(excess).is_ok(),
+        };
+        debug_assert!(has_room, "there is room for every finding");
+    }
 }
 
 /// The view that a machine gets: that of its features, or, where it cannot be made with them, of
@@ -89,13 +166,12 @@ fn nearest_view(host: &HostProfile, wanted: VcpuFeatures) -> Option<&View> {
 struct Court<'a> {
     contract: &'a Contract,
     host: &'a HostProfile,
-    verdict: Verdict,
+    note: &'a mut dyn FnMut(Finding),
 }
 
 impl Court<'_> {
     fn refuse(&mut self, reason: Reason) {
-        let refused = self.verdict.reasons.push(reason);
-        debug_assert!(refused.is_ok(), "there is room for every reason");
+        (self.note)(Finding::Reason(reason));
     }
 
     fn refuse_unless(&mut self, honoured: bool, reason: Reason) {
@@ -137,12 +213,13 @@ impl Court<'_> {
             }
         }
         let told = &self.contract.implementations;
-        for implementation in self.host.implementations.iter() {
+        let listing = Listing::on(self.host, self.contract.served_by);
+        for host in self.host.implementations.iter() {
             let expected = match told.is_empty() {
-                true => implementation == promised,
-                false => told.contains(implementation),
+                true => host == promised,
+                false => told.contains(host),
             };
-            self.refuse_unless(expected, Reason::UnlistedImplementation(implementation));
+            self.refuse_unless(expected, Reason::UnlistedImplementation { host, listing });
         }
     }
 
@@ -188,25 +265,48 @@ impl Court<'_> {
                 accepted: limit.accepted().or(limit.rewritten()),
                 kernel: self.host.kernel,
             });
-        } else if promised != host && self.follows_gic(field) {
-            self.normalise(field, promised, host);
         }
     }
 
     fn normalise(&mut self, field: Field, promised: u64, becomes: u64) {
-        let named = self.verdict.normalisations.push(Normalisation {
+        (self.note)(Finding::Normalisation(Normalisation {
             field,
             promised,
             becomes,
-        });
-        debug_assert!(named.is_ok(), "there is room for every field");
+        }));
     }
 
-    /// Whether the kernel writes the field itself when it makes the machine's GICv3.
-    fn follows_gic(&self, field: Field) -> bool {
-        matches!(field, Field::ID_AA64PFR0_EL1_GIC | Field::ID_PFR1_EL1_GIC)
-            && self.contract.gic.kind == GicKind::V3
-            && self.host.kernel >= KernelRelease::of(KvmGeneration::V7_3)
+    /// From Linux 7.3 on the kernel itself writes whether there are system registers of an interrupt
+    /// controller, when it makes one, over whatever it was given.
+    fn told_by_gic(&mut self, view: &View) {
+        if self.host.kernel < KernelRelease::of(KvmGeneration::V7_3) {
+            return;
+        }
+        let becomes = match self.contract.gic.kind {
+            GicKind::V2 => 0,
+            GicKind::V3 => 1,
+        };
+        for field in [Field::ID_AA64PFR0_EL1_GIC, Field::ID_PFR1_EL1_GIC] {
+            let promised = self.contract.id_registers.field(field);
+            let accepted = view.fields.of(field).accepted();
+            // Of a CPU without AArch32 the second is empty whatever is written.
+            if promised != becomes && accepted.contains(promised) && accepted.contains(becomes) {
+                self.normalise(field, promised, becomes);
+            }
+        }
+    }
+
+    fn dependents(&mut self) {
+        if !self.host.kernel.clears_dependents() {
+            return;
+        }
+        for cleared in cleared_dependents(&self.contract.id_registers) {
+            self.refuse(Reason::Dependent {
+                field: cleared.field,
+                promised: cleared.promised,
+                missing: cleared.missing,
+            });
+        }
     }
 
     fn vectors(&mut self, view: &View) {
@@ -241,6 +341,8 @@ impl Court<'_> {
             Reason::CacheLevels {
                 promised: promised.levels,
                 host: host.levels,
+                writable: limits.writable,
+                cleaning: limits.cleaning,
             },
         );
         for selector in 0..CACHES {
@@ -252,6 +354,7 @@ impl Court<'_> {
                     selector: u8::try_from(selector).unwrap_or(u8::MAX),
                     promised,
                     host,
+                    writable: limits.writable,
                 },
             );
         }
@@ -263,12 +366,11 @@ impl Court<'_> {
         let promised = self.contract.psci_version;
         // A machine of PSCI 0.1 is one whose vCPUs are made without a newer one.
         let kernels = self.contract.served_by == ServedBy::Kernel && promised != PsciVersion::V0_1;
-        let host = self.host.psci_versions;
-        let honoured = match host.is_empty() {
-            true => promised == self.host.kernel.default_psci(),
-            false => host.has(promised),
-        };
-        self.refuse_unless(!kernels || honoured, Reason::PsciVersion { promised, host });
+        let honoured = self.host.possible_psci_versions().has(promised);
+        self.refuse_unless(
+            !kernels || honoured,
+            Reason::psci_version(promised, self.host),
+        );
         let suspends = self
             .contract
             .psci_options
@@ -286,21 +388,27 @@ impl Court<'_> {
                 .id_registers
                 .field(Field::ID_AA64PFR1_EL1_SSBS),
         );
-        for workaround in [Workaround::One, Workaround::Two, Workaround::Three] {
+        for workaround in WORKAROUNDS {
             let promised = self.contract.workarounds.level(workaround);
             let host = self.host.workarounds.of(workaround, ssbs);
+            let told = greatest_level(workaround, host);
             let honoured = match host {
                 Some(accepted) => accepted.contains(workaround.register_value(promised)),
-                None => promised == greatest_level(workaround, None),
+                None => promised == told,
             };
-            self.refuse_unless(
-                honoured,
-                Reason::Workaround {
+            if !honoured {
+                self.refuse(Reason::Workaround {
                     workaround,
                     promised,
                     host,
-                },
-            );
+                });
+            } else if told > promised {
+                (self.note)(Finding::Excess(Excess {
+                    workaround,
+                    promised,
+                    told,
+                }));
+            }
         }
     }
 
@@ -339,7 +447,8 @@ impl Court<'_> {
 
     fn core_services(&mut self, promised: Services) {
         self.refuse_unless(self.has(Capabilities::SMCCC_FILTER), Reason::Forwarding);
-        let answers_ptp = self.host.services[2].honours(PTP);
+        let [.., vendor, _] = self.host.services;
+        let answers_ptp = vendor.has(Services::PTP.register(Bitmap::VendorHypervisor));
         self.refuse_unless(
             !promised.contains(Services::PTP) || answers_ptp,
             Reason::Ptp,
@@ -349,9 +458,7 @@ impl Court<'_> {
     fn gic(&mut self) {
         let promised = self.contract.gic;
         match self.host.gic(promised.kind) {
-            None => self.refuse(Reason::GicKind {
-                promised: promised.kind,
-            }),
+            None => self.refuse(Reason::gic_kind(promised.kind, self.host)),
             Some(limits) => self.refuse_unless(
                 limits.revisions.contains(promised.revision.into()),
                 Reason::GicRevision {
@@ -386,8 +493,8 @@ impl Court<'_> {
     }
 }
 
-/// KVM_REG_ARM_VENDOR_HYP_BIT_PTP as a bit of its register.
-const PTP: u64 = 1 << 1;
-
 /// Room for a reason of every kind, field and register at once.
-const REASONS: usize = Field::COUNT + 2 * IdRegister::COUNT + CACHES + MAX_IMPLEMENTATIONS + 32;
+const REASONS: usize = Field::COUNT + 2 + 2 * IdRegister::COUNT + CACHES + MAX_IMPLEMENTATIONS + 32;
+/// Those with a register in which their level is written.
+pub(super) const WORKAROUNDS: [Workaround; 3] =
+    [Workaround::One, Workaround::Two, Workaround::Three];

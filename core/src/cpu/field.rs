@@ -3,14 +3,13 @@
 use core::fmt;
 
 use super::table::{FIELD_COUNT, FIELDS};
-use super::{IdRegister, Rule, Sign};
-use crate::firmware::KvmGeneration;
+use super::{IdRegister, KernelRelease, Rule, Sign};
 
 /// One of the fields that the table knows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Field(u16);
 
-/// In which of the kernels that were looked at KVM lets a VMM lower a field.
+/// In which releases of Linux KVM lets a VMM lower a field.
 ///
 /// What a host's own kernel accepts is found by trying; this says which kernel would have accepted
 /// it. A field of an AArch32 register can be lowered only on a CPU whose EL0 can be in AArch32;
@@ -19,8 +18,9 @@ pub struct Field(u16);
 pub enum Writable {
     /// In none: the guest sees what the host has.
     Never,
-    /// In this generation and all later ones.
-    Since(KvmGeneration),
+    /// In this release and all later ones. Most fields came between two of those that were looked
+    /// at; of these it is the later.
+    Since(KernelRelease),
 }
 
 /// What the table says of one field.
@@ -57,7 +57,8 @@ impl Field {
         (0..FIELD_COUNT).map(Self)
     }
 
-    /// The field of that full name: `ID_AA64PFR0_EL1.SVE`.
+    /// The field of that full name: `ID_AA64PFR0_EL1.SVE`. Capitals and small letters are the same,
+    /// because Linux and others write the architecture's names in capitals alone.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let (register, field) = name.split_once('.')?;
@@ -125,7 +126,7 @@ impl Field {
         u64::from(self.row().safe)
     }
 
-    /// Which kernels let a VMM lower it.
+    /// Which releases let a VMM lower it.
     #[must_use]
     pub fn writable(self) -> Writable {
         self.row().writable
@@ -223,7 +224,7 @@ mod tests {
             ),
             (
                 Field::ID_AA64MMFR0_EL1_PARANGE,
-                "ID_AA64MMFR0_EL1.PARANGE",
+                "ID_AA64MMFR0_EL1.PARange",
                 0,
                 4,
             ),
@@ -241,14 +242,17 @@ mod tests {
 
     #[test]
     fn a_name_without_its_register_or_of_nothing_is_none() {
-        for name in [
-            "",
-            "SVE",
-            "ID_AA64PFR0_EL1",
-            "ID_AA64PFR0_EL1.",
-            "ID_AA64PFR0_EL1.sve",
-        ] {
+        for name in ["", "SVE", "ID_AA64PFR0_EL1", "ID_AA64PFR0_EL1."] {
             assert_eq!(Field::named(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_written_in_capitals_or_small_letters() {
+        for field in Field::all() {
+            let name = field.to_string();
+            assert_eq!(Field::named(&name.to_ascii_uppercase()), Some(field));
+            assert_eq!(Field::named(&name.to_ascii_lowercase()), Some(field));
         }
     }
 
@@ -276,8 +280,8 @@ mod tests {
                 "ID_AA64PFR1_EL1.MTE_frac",
                 "ID_AA64DFR0_EL1.MTPMU",
                 "ID_AA64DFR0_EL1.DoubleLock",
-                "ID_AA64MMFR0_EL1.TGRAN4",
-                "ID_AA64MMFR0_EL1.TGRAN64",
+                "ID_AA64MMFR0_EL1.TGran4",
+                "ID_AA64MMFR0_EL1.TGran64",
                 "ID_AA64MMFR4_EL1.E2H0",
             ]
         );
@@ -308,7 +312,7 @@ mod tests {
     fn features_have_the_names_of_the_architecture() {
         for (name, feature) in [
             ("ID_AA64PFR0_EL1.SVE", Some("FEAT_SVE")),
-            ("ID_AA64ISAR0_EL1.ATOMIC", Some("FEAT_LSE")),
+            ("ID_AA64ISAR0_EL1.Atomic", Some("FEAT_LSE")),
             ("ID_AA64ISAR1_EL1.APA", Some("FEAT_PACQARMA5")),
             ("ID_AA64MMFR2_EL1.FWB", Some("FEAT_S2FWB")),
             ("ID_AA64MMFR1_EL1.ETS", Some("FEAT_ETS2")),
@@ -322,13 +326,15 @@ mod tests {
 
     #[test]
     fn what_a_kernel_lets_one_lower_is_known_by_kernel() {
-        let since = Writable::Since;
+        let since = |major, minor| Writable::Since(KernelRelease::new(major, minor));
         for (name, writable) in [
-            ("ID_AA64PFR0_EL1.CSV2", since(KvmGeneration::V6_1)),
-            ("ID_AA64PFR0_EL1.CSV3", since(KvmGeneration::V6_1)),
-            ("ID_AA64PFR1_EL1.SSBS", since(KvmGeneration::V6_12)),
-            ("ID_AA64PFR0_EL1.RAS", since(KvmGeneration::V7_3)),
-            ("ID_AA64MMFR0_EL1.TGRAN4_2", since(KvmGeneration::V7_3)),
+            ("ID_AA64PFR0_EL1.CSV2", since(5, 10)),
+            ("ID_AA64PFR0_EL1.CSV3", since(5, 11)),
+            ("ID_AA64DFR0_EL1.PMUVer", since(6, 2)),
+            ("ID_DFR0_EL1.PerfMon", since(6, 2)),
+            ("ID_AA64PFR1_EL1.SSBS", since(6, 12)),
+            ("ID_AA64PFR0_EL1.RAS", since(7, 3)),
+            ("ID_AA64MMFR0_EL1.TGran4_2", since(7, 3)),
             ("ID_AA64PFR0_EL1.SVE", Writable::Never),
             ("ID_AA64MMFR2_EL1.EVT", Writable::Never),
             ("CTR_EL0.CWG", Writable::Never),
@@ -339,21 +345,23 @@ mod tests {
 
     #[test]
     fn as_many_fields_can_be_lowered_as_were_counted_on_each_kernel() {
-        let lowered = |generation| {
+        let lowered = |major, minor| {
             let of_aarch64 = Field::all().filter(|field| {
                 let name = field.register().name();
                 name.starts_with("ID_AA64") || name == "CTR_EL0"
             });
             let able = |field: &Field| match field.writable() {
                 Writable::Never => false,
-                Writable::Since(first) => first <= generation,
+                Writable::Since(first) => first <= KernelRelease::new(major, minor),
             };
             of_aarch64.filter(able).count()
         };
-        assert_eq!(lowered(KvmGeneration::V5_10), 0);
-        assert_eq!(lowered(KvmGeneration::V6_1), 2);
-        assert_eq!(lowered(KvmGeneration::V6_12), 101);
-        assert_eq!(lowered(KvmGeneration::V7_3), 126);
+        assert_eq!(lowered(5, 9), 0);
+        assert_eq!(lowered(5, 10), 1);
+        assert_eq!(lowered(6, 1), 2);
+        assert_eq!(lowered(6, 2), 3);
+        assert_eq!(lowered(6, 12), 101);
+        assert_eq!(lowered(7, 3), 126);
     }
 
     #[test]

@@ -36,11 +36,13 @@
 
 mod field;
 mod register;
+mod release;
 mod rule;
 mod set;
 mod table;
 
 pub use field::{Field, Writable};
 pub use register::IdRegister;
+pub use release::KernelRelease;
 pub use rule::{Rule, Sign};
 pub use set::{Difference, IdRegisters, LowerError, Refusal, Unnamed};

@@ -40,10 +40,10 @@ impl IdRegister {
         (0..REGISTER_COUNT).map(Self)
     }
 
-    /// The register of that name: `ID_AA64PFR0_EL1`.
+    /// The register of that name: `ID_AA64PFR0_EL1`. Capitals and small letters are the same.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::all().find(|register| register.name() == name)
+        Self::all().find(|register| register.name().eq_ignore_ascii_case(name))
     }
 
     /// The register with that [`encoding`](Self::encoding).
@@ -71,10 +71,11 @@ impl IdRegister {
         (first..end).map(Field::at)
     }
 
-    /// Its field of that name: `SVE`.
+    /// Its field of that name: `SVE`. Capitals and small letters are the same.
     #[must_use]
     pub fn field(self, name: &str) -> Option<Field> {
-        self.fields().find(|field| field.name() == name)
+        self.fields()
+            .find(|field| field.name().eq_ignore_ascii_case(name))
     }
 
     /// The bits that are in a field. The others are reserved.
@@ -129,6 +130,14 @@ mod tests {
         assert_eq!(IdRegister::encoded(0xc000), None);
         assert_eq!(IdRegister::encoded(0xc01b), None);
         assert_eq!(IdRegister::named("MIDR_EL1"), None);
+    }
+
+    #[test]
+    fn a_name_may_be_written_in_capitals_or_small_letters() {
+        for register in IdRegister::all() {
+            let small = register.name().to_ascii_lowercase();
+            assert_eq!(IdRegister::named(&small), Some(register));
+        }
     }
 
     #[test]

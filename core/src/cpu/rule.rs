@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(address_authentication.order(1, 5), None);
         assert_eq!(address_authentication.safe(1, 5), 0);
         assert_eq!(address_authentication.order(0, 5), Some(Less));
-        let granule = field("ID_AA64MMFR0_EL1.TGRAN4_2");
+        let granule = field("ID_AA64MMFR0_EL1.TGran4_2");
         assert_eq!(granule.safe(0, 2), 1);
         assert!(granule.may_lower(2, 1));
         assert!(!granule.may_lower(2, 0));

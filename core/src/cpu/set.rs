@@ -401,10 +401,10 @@ mod tests {
                  only a lesser value (15 is -1) promises less",
             ),
             (
-                "ID_AA64MMFR0_EL1.TGRAN4_2",
+                "ID_AA64MMFR0_EL1.TGran4_2",
                 2,
                 3,
-                "ID_AA64MMFR0_EL1.TGRAN4_2 cannot be lowered from 2 (IMP) to 3 (52_BIT): \
+                "ID_AA64MMFR0_EL1.TGran4_2 cannot be lowered from 2 (IMP) to 3 (52_BIT): \
                  only 1 (NI) promises less",
             ),
             (
@@ -444,10 +444,10 @@ mod tests {
 
     #[test]
     fn a_value_that_is_newer_than_the_table_is_no_gap() {
-        let mut set = with(&[("ID_AA64ISAR0_EL1.AES", 5), ("ID_AA64MMFR0_EL1.TGRAN4", 5)]);
+        let mut set = with(&[("ID_AA64ISAR0_EL1.AES", 5), ("ID_AA64MMFR0_EL1.TGran4", 5)]);
         set.lower(field("ID_AA64ISAR0_EL1.AES"), 4).unwrap();
-        set.lower(field("ID_AA64MMFR0_EL1.TGRAN4"), 4).unwrap();
-        let error = set.lower(field("ID_AA64MMFR0_EL1.TGRAN4"), 14).unwrap_err();
+        set.lower(field("ID_AA64MMFR0_EL1.TGran4"), 4).unwrap();
+        let error = set.lower(field("ID_AA64MMFR0_EL1.TGran4"), 14).unwrap_err();
         assert_eq!(error.refusal, Refusal::Reserved);
     }
 
@@ -519,14 +519,14 @@ mod tests {
             ("ID_AA64PFR0_EL1.EL0", 1),
             ("ID_AA64ISAR1_EL1.APA", 5),
             ("ID_AA64DFR0_EL1.DoubleLock", 15),
-            ("ID_AA64MMFR0_EL1.TGRAN4_2", 3),
+            ("ID_AA64MMFR0_EL1.TGran4_2", 3),
             ("CTR_EL0.CWG", 4),
             ("CTR_EL0.L1Ip", 3),
         ]);
         let little = with(&[
             ("ID_AA64PFR0_EL1.EL0", 2),
             ("ID_AA64ISAR1_EL1.APA", 1),
-            ("ID_AA64MMFR0_EL1.TGRAN4_2", 2),
+            ("ID_AA64MMFR0_EL1.TGran4_2", 2),
             ("ID_AA64MMFR1_EL1.SpecSEI", 1),
             ("CTR_EL0.CWG", 5),
             ("CTR_EL0.L1Ip", 2),
@@ -534,7 +534,7 @@ mod tests {
         let promise = with(&[
             ("ID_AA64PFR0_EL1.EL0", 1),
             ("ID_AA64DFR0_EL1.DoubleLock", 15),
-            ("ID_AA64MMFR0_EL1.TGRAN4_2", 1),
+            ("ID_AA64MMFR0_EL1.TGran4_2", 1),
             ("ID_AA64MMFR1_EL1.SpecSEI", 1),
             ("CTR_EL0.CWG", 5),
             ("CTR_EL0.L1Ip", 2),

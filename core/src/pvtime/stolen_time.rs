@@ -10,6 +10,8 @@
 //! Little-endian whatever the guest is. The guest reads the eight bytes of the time with one
 //! access and expects them to change at once: a backend writes them with one store.
 
+use crate::memory::Ipa;
+
 /// Nanoseconds in which a vCPU wanted to run and did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StolenTime {
@@ -19,6 +21,12 @@ pub struct StolenTime {
 impl StolenTime {
     /// The size of the structure, and its alignment.
     pub const BYTES: usize = 64;
+
+    /// Whether the structure of a vCPU may begin there (DEN0057 §3.3).
+    #[must_use]
+    pub(crate) const fn may_begin_at(base: Ipa) -> bool {
+        base.value().trailing_zeros() >= Self::BYTES.trailing_zeros()
+    }
 
     /// Where the time stands in it.
     pub const TIME_OFFSET: usize = 8;

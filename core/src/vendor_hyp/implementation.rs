@@ -22,8 +22,9 @@ pub struct Implementation {
 pub struct Implementations(Vec<Implementation, MAX_IMPLEMENTATIONS>);
 
 impl Implementation {
-    /// x0 to x3 of DISCOVER_IMPL_CPUS.
-    pub(super) const fn registers(self) -> [u64; 4] {
+    /// x0 to x3 of DISCOVER_IMPL_CPUS (Linux, `Documentation/virt/kvm/arm/hypercalls.rst`).
+    #[must_use]
+    pub const fn registers(self) -> [u64; 4] {
         [SUCCESS, self.midr, self.revidr, self.aidr]
     }
 }
@@ -42,6 +43,13 @@ impl Implementations {
     /// The list is full.
     pub fn add(&mut self, implementation: Implementation) -> Result<(), Implementation> {
         self.0.push(implementation)
+    }
+
+    /// x0 to x3 of DISCOVER_IMPL_VER: the version of the discovery functions, 1.0, and how many
+    /// implementations there are.
+    #[must_use]
+    pub fn registers(&self) -> [u64; 4] {
+        [SUCCESS, 0x1_0000, self.count(), 0]
     }
 
     /// Whether there is none.
@@ -68,11 +76,13 @@ impl Implementations {
         sorted
     }
 
-    pub(super) fn count(&self) -> u64 {
+    fn count(&self) -> u64 {
         u64::try_from(self.0.len()).unwrap_or(0)
     }
 
-    pub(super) fn get(&self, index: u64) -> Option<Implementation> {
+    /// The one of this index; None beyond the last.
+    #[must_use]
+    pub fn get(&self, index: u64) -> Option<Implementation> {
         self.0.get(usize::try_from(index).ok()?).copied()
     }
 }

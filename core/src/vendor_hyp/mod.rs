@@ -15,7 +15,7 @@ use call::Call;
 use clocks::Counter;
 
 use crate::firmware::{Bitmap, Firmware};
-use crate::smccc::{Args, Needs, Results, ReturnCode, SUCCESS};
+use crate::smccc::{Args, Needs, Results, ReturnCode};
 
 /// A function of the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +62,7 @@ pub(crate) fn answer(
             Some(clocks) => Results::in_x0_to_x3(clocks.registers(counter)),
             None => firmware.results(ReturnCode::NotSupported.value()),
         },
-        Ok(Call::DiscoverVersion) => {
-            let count = firmware.implementations.count();
-            Results::in_x0_to_x3([SUCCESS, DISCOVERY_1_0, count, 0])
-        }
+        Ok(Call::DiscoverVersion) => Results::in_x0_to_x3(firmware.implementations.registers()),
         Ok(Call::DiscoverCpus { index }) => match firmware.implementations.get(index) {
             Some(cpu) => Results::in_x0_to_x3(cpu.registers()),
             None => firmware.results(ReturnCode::InvalidParameter.value()),
@@ -76,9 +73,6 @@ pub(crate) fn answer(
 
 /// 28b46fb6-2ec5-11e9-a9ca-4b564d003a74, four bytes a register, the first in bits 7:0.
 const KVM: [u64; 4] = [0xb66f_b428, 0xe911_c52e, 0x564b_caa9, 0x743a_004d];
-
-/// The version of the discovery functions.
-const DISCOVERY_1_0: u64 = 0x1_0000;
 
 #[cfg(test)]
 mod tests;

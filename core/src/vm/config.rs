@@ -240,7 +240,7 @@ impl<const N: usize> VmConfig<N> {
         if let Some(base) = firmware.pv_time {
             let bytes = StolenTime::BYTES.saturating_mul(self.vcpus.len());
             let size = u64::try_from(bytes).unwrap_or(u64::MAX).max(1);
-            let aligned = base.value().trailing_zeros() >= StolenTime::BYTES.trailing_zeros();
+            let aligned = StolenTime::may_begin_at(base);
             if !aligned || RamRange::new(base, size).is_none() {
                 return Err(ConfigError::PvTimeBase(base));
             }

@@ -79,7 +79,9 @@ impl<'a> Register<'a> {
         if row.encoding() != self.encoding {
             return Err(format!("{} has another encoding above", self.name));
         }
-        if self.fields.iter().any(|known| known.name == row.name) {
+        // Names are looked up whatever their capitals.
+        let same = |known: &Row<'_>| known.name.eq_ignore_ascii_case(row.name);
+        if self.fields.iter().any(same) {
             return Err(format!("{}.{} is there twice", self.name, row.name));
         }
         if let Some(above) = self.fields.last()
@@ -171,6 +173,10 @@ mod tests {
         assert_eq!(
             refused(&[row("A", 0, "X", "7,4"), row("A", 0, "X", "3,0")]),
             "4: A.X is there twice"
+        );
+        assert_eq!(
+            refused(&[row("A", 0, "X", "7,4"), row("A", 0, "x", "3,0")]),
+            "4: A.x is there twice"
         );
     }
 

@@ -150,11 +150,13 @@ const RULES: [(&str, &str); 5] = [
     ("exact", "Exact"),
     ("none", "Hidden"),
 ];
-const WRITABLE: [(&str, &str); 4] = [
+const WRITABLE: [(&str, &str); 6] = [
     ("never", "Never"),
-    ("6.1", "Since(V6_1)"),
-    ("6.12", "Since(V6_12)"),
-    ("7.3", "Since(V7_3)"),
+    ("5.10", "since(5, 10)"),
+    ("5.11", "since(5, 11)"),
+    ("6.2", "since(6, 2)"),
+    ("6.12", "since(6, 12)"),
+    ("7.3", "since(7, 3)"),
 ];
 
 #[cfg(test)]
@@ -216,8 +218,8 @@ mod tests {
             refused("rule", "LOWER_SAFE").starts_with("rule is `LOWER_SAFE`; write lower-safe or")
         );
         assert_eq!(
-            refused("writable", "5.10"),
-            "writable is `5.10`; write never or 6.1 or 6.12 or 7.3"
+            refused("writable", "6.1"),
+            "writable is `6.1`; write never or 5.10 or 5.11 or 6.2 or 6.12 or 7.3"
         );
     }
 

@@ -23,16 +23,20 @@ const HEAD: &str = "\
 
 use super::Rule::{Exact, Hidden, HigherOrZeroSafe, HigherSafe, LowerSafe};
 use super::Sign::{Signed, Unsigned};
-use super::Writable::{Never, Since};
+use super::Writable::{self, Never};
 use super::field::FieldRow;
 use super::register::RegisterRow;
-use super::{Field, IdRegister};
-use crate::firmware::KvmGeneration::{V6_1, V6_12, V7_3};
+use super::{Field, IdRegister, KernelRelease};
+
+/// This release and all later ones.
+const fn since(major: u16, minor: u16) -> Writable {
+    Writable::Since(KernelRelease::new(major, minor))
+}
 ";
 
 /// The fields that code asks for by name: on them depends what else a machine can have, or a kernel
 /// treats them as no other. Every other field is data to all code.
-const NAMED: [&str; 29] = [
+const NAMED: [&str; 35] = [
     "ID_AA64PFR0_EL1.CSV3",
     "ID_AA64PFR0_EL1.CSV2",
     "ID_AA64PFR0_EL1.AMU",
@@ -46,6 +50,7 @@ const NAMED: [&str; 29] = [
     "ID_DFR0_EL1.CopDbg",
     "CTR_EL0.L1Ip",
     "ID_AA64PFR1_EL1.MPAM_frac",
+    "ID_AA64PFR1_EL1.MTE_frac",
     "ID_AA64PFR1_EL1.MTE",
     "ID_AA64PFR1_EL1.SSBS",
     "ID_AA64DFR0_EL1.PMUVer",
@@ -56,8 +61,13 @@ const NAMED: [&str; 29] = [
     "ID_AA64ISAR1_EL1.APA",
     "ID_AA64ISAR2_EL1.APA3",
     "ID_AA64ISAR2_EL1.GPA3",
-    "ID_AA64MMFR0_EL1.PARANGE",
+    "ID_AA64MMFR0_EL1.PARange",
+    "ID_AA64ISAR2_EL1.ATS1A",
+    "ID_AA64MMFR1_EL1.HPDS",
     "ID_AA64MMFR2_EL1.NV",
+    "ID_AA64MMFR3_EL1.S1POE",
+    "ID_AA64MMFR3_EL1.S1PIE",
+    "ID_AA64MMFR3_EL1.TCRX",
     "CTR_EL0.DIC",
     "CTR_EL0.IDC",
     "CTR_EL0.DminLine",
@@ -189,7 +199,7 @@ pub(super) static FIELDS: [FieldRow; 3] = [
 rule: LowerSafe, safe: 0, writable: Never, feature: Some(\"FEAT_SVE\"), \
 values: &[(0, \"NI\"), (1, \"IMP\")] },
     FieldRow { register: IdRegister::at(0), name: \"RAS\", lsb: 28, width: 4, sign: Unsigned, \
-rule: LowerSafe, safe: 0, writable: Since(V7_3), feature: Some(\"FEAT_RAS\"), values: &[] },
+rule: LowerSafe, safe: 0, writable: since(7, 3), feature: Some(\"FEAT_RAS\"), values: &[] },
     FieldRow { register: IdRegister::at(1), name: \"CWG\", lsb: 24, width: 4, sign: Unsigned, \
 rule: HigherOrZeroSafe, safe: 0, writable: Never, feature: None, values: &[] },
 ];

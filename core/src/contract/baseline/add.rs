@@ -1,26 +1,30 @@
 //! Each host takes away what it does not accept.
 
+use super::super::contradiction::LISTING;
 use super::super::profile::{
     Capabilities, FieldLimit, HostProfile, ServiceLimit, Ssbs, View, WorkaroundLimits,
 };
+use super::super::verdict::WORKAROUNDS;
 use super::super::{GicKind, ServedBy, ValueSet, VcpuFeatures};
-use super::{Baseline, Conflict, Dispute, LISTING, ServicesLeft, WORKAROUNDS, is_wide, tried_bits};
-use crate::cpu::{Field, IdRegister};
+use super::{Baseline, Conflict, Dispute, ServicesLeft, is_wide, tried_bits};
+use crate::cpu::{Field, IdRegister, IdRegisters};
 use crate::firmware::{Bitmap, Level, Workaround};
 
 impl Baseline {
     /// Leaves only what this host accepts too.
     pub fn add(&mut self, host: &HostProfile) {
-        match host.view(self.wishes.vcpu_features) {
-            Some(view) => self.add_view(view),
-            None => self.dispute(Dispute::VcpuFeatures),
+        self.capabilities &= host.capabilities;
+        self.clears_dependents |= host.kernel.clears_dependents();
+        let wished = self.wishes.vcpu_features;
+        match host.view(wished) {
+            Some(view) if host.vcpu_features().contains(wished) => self.add_view(view),
+            _ => self.dispute(Dispute::VcpuFeatures),
         }
-        self.add_implementation(host);
         let agreed = self.caches.add(&host.caches);
         self.dispute_unless(agreed, Dispute::Caches);
         self.add_firmware(host);
+        self.add_implementation(host);
         self.add_board(host);
-        self.capabilities &= host.capabilities;
         self.hosts = self.hosts.saturating_add(1);
     }
 
@@ -52,19 +56,16 @@ impl Baseline {
             };
             self.add_field(field, limit);
         }
-        for register in IdRegister::all() {
-            let bits = view.registers.get(register) & !tried_bits(register);
-            self.add_fixed_bits(register, bits);
-        }
-        self.vector_lengths = match self.is_first() {
-            true => view.vector_lengths,
-            false => self.vector_lengths.common(view.vector_lengths),
+        self.add_fixed_bits(IdRegisters::from_fn(|register| {
+            view.registers.get(register) & !tried_bits(register)
+        }));
+        let lengths = match self.vector_lengths {
+            Some(lengths) => lengths.common(view.vector_lengths),
+            None => view.vector_lengths,
         };
+        self.vector_lengths = Some(lengths);
         let vectors = self.wishes.vcpu_features.contains(VcpuFeatures::SVE);
-        self.dispute_unless(
-            !vectors || !self.vector_lengths.is_empty(),
-            Dispute::VectorLengths,
-        );
+        self.dispute_unless(!vectors || !lengths.is_empty(), Dispute::VectorLengths);
         self.pmu_counters = self.pmu_counters.and(view.pmu_counters);
         let counts = self.wishes.vcpu_features.contains(VcpuFeatures::PMU);
         self.dispute_unless(
@@ -86,18 +87,17 @@ impl Baseline {
         self.dispute_unless(is_wide(field) || !took_the_last, Dispute::Field(field));
     }
 
-    fn add_fixed_bits(&mut self, register: IdRegister, bits: u64) {
-        if self.is_first() {
-            self.fixed_bits.set(register, bits);
-            return;
+    fn add_fixed_bits(&mut self, bits: IdRegisters) {
+        let fixed = *self.fixed_bits.get_or_insert(bits);
+        for register in IdRegister::all() {
+            let differing = fixed.get(register) ^ bits.get(register);
+            for field in register.fields().filter(|field| is_wide(*field)) {
+                let agreed = field.extract(differing) == 0;
+                self.dispute_unless(agreed, Dispute::Field(field));
+            }
+            let agreed = differing & !register.named_bits() == 0;
+            self.dispute_unless(agreed, Dispute::UnnamedBits(register));
         }
-        let differing = self.fixed_bits.get(register) ^ bits;
-        for field in register.fields().filter(|field| is_wide(*field)) {
-            let agreed = field.extract(differing) == 0;
-            self.dispute_unless(agreed, Dispute::Field(field));
-        }
-        let agreed = differing & !register.named_bits() == 0;
-        self.dispute_unless(agreed, Dispute::UnnamedBits(register));
     }
 
     fn add_implementation(&mut self, host: &HostProfile) {
@@ -115,27 +115,24 @@ impl Baseline {
             }
         }
         let differ = self.implementations.iter().len() > 1;
-        let told = self.can_list(host);
-        self.dispute_unless(!differ || told, Dispute::UnlistedImplementation);
+        self.dispute_unless(!differ || self.can_list(), Dispute::UnlistedImplementation);
     }
 
-    /// Whether guests of this host, and of all before it, can be told of several implementations.
-    fn can_list(&self, host: &HostProfile) -> bool {
-        let capabilities = self.capabilities & host.capabilities;
-        let [.., advertised] = self.services;
-        let [.., advertises] = host.services;
-        capabilities.contains(Capabilities::SMCCC_FILTER)
+    /// Whether the guests of all hosts this far can be told of several implementations.
+    fn can_list(&self) -> bool {
+        self.capabilities.contains(Capabilities::SMCCC_FILTER)
             && match self.wishes.served_by {
-                ServedBy::Kernel => {
-                    advertises.honours(DISCOVER_IMPL) && advertised.honours(DISCOVER_IMPL)
-                }
+                ServedBy::Kernel => Bitmap::ALL
+                    .into_iter()
+                    .zip(self.services)
+                    .all(|(bitmap, left)| left.can_have(LISTING.register(bitmap))),
                 ServedBy::Core(dialect) => dialect.services().contains(LISTING),
             }
     }
 
     fn add_firmware(&mut self, host: &HostProfile) {
         let kernel = self.wishes.served_by == ServedBy::Kernel;
-        self.psci_versions &= host.psci_versions;
+        self.psci_versions &= host.possible_psci_versions().up_to(self.wishes.newest_psci);
         self.dispute_unless(
             !kernel || !self.psci_versions.is_empty(),
             Dispute::PsciVersion,
@@ -202,9 +199,9 @@ impl ServicesLeft {
         self.fixed.is_none_or(|fixed| fixed & !self.offered == 0)
     }
 
-    /// Whether all hosts this far can have exactly these.
-    fn honours(self, promised: u64) -> bool {
-        promised & !self.offered == 0 && self.fixed.is_none_or(|fixed| fixed == promised)
+    /// Whether all hosts this far can have these, and perhaps others.
+    pub(super) fn can_have(self, services: u64) -> bool {
+        services & !(self.offered & self.fixed.unwrap_or(u64::MAX)) == 0
     }
 }
 
@@ -215,5 +212,3 @@ fn accepted_levels(limits: &WorkaroundLimits, workaround: Workaround, ssbs: Ssbs
 }
 
 const GIC_KINDS: [GicKind; 2] = [GicKind::V2, GicKind::V3];
-/// Both bits of KVM_REG_ARM_VENDOR_HYP_BMAP_2.
-const DISCOVER_IMPL: u64 = 3;

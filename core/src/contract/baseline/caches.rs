@@ -1,8 +1,9 @@
 //! The shapes of caches that hosts have left.
 //!
-//! A host that takes no shape but its own decides; several such hosts have to be the same. The
-//! others are asked what they ask of any shape: to be one of caches that are cleaned, if theirs
-//! have to be, and of lines no shorter than theirs. The strictest of them speaks for all.
+//! A host that takes no shape but its own decides; several such hosts have to be the same. So do
+//! those that take the sizes and keep their levels, in their levels. The others are asked what they
+//! ask of any shape: to be one of caches that are cleaned, if theirs have to be, and of lines no
+//! shorter than theirs. The strictest of them speaks for all.
 
 use super::super::Caches;
 use super::super::profile::{CacheLimits, Cleaning, Writable};
@@ -12,6 +13,8 @@ use super::super::profile::{CacheLimits, Cleaning, Writable};
 pub(super) struct CachesLeft {
     /// The shape of the hosts that take no other.
     own: Option<Caches>,
+    /// The least shape by number of the hosts that keep their levels.
+    kept_levels: Option<Caches>,
     /// The least shape by number that a host has, and the least of caches that are cleaned.
     least: Option<Caches>,
     least_cleaned: Option<Caches>,
@@ -23,6 +26,7 @@ impl CachesLeft {
     /// Everything.
     pub(super) const ALL: Self = Self {
         own: None,
+        kept_levels: None,
         least: None,
         least_cleaned: None,
         strictest: None,
@@ -35,31 +39,50 @@ impl CachesLeft {
         if are_cleaned(host) {
             self.least_cleaned = lesser(self.least_cleaned, host);
         }
-        if limits.writable == Writable::Yes {
+        let agreed = match limits.writable {
+            Writable::No => *self.own.get_or_insert(host) == host,
+            Writable::Yes => true,
+            Writable::SizesOnly => {
+                let agreed = self.keeps_levels(&host);
+                self.kept_levels = lesser(self.kept_levels, host);
+                agreed
+            }
+        };
+        if limits.writable != Writable::No {
+            let asked = CacheLimits {
+                writable: Writable::Yes,
+                ..*limits
+            };
             self.strictest = Some(match self.strictest {
-                None => *limits,
-                Some(other) => stricter(&other, limits),
+                None => asked,
+                Some(other) => stricter(&other, &asked),
             });
-        } else if *self.own.get_or_insert(host) != host {
-            return false;
         }
-        self.chosen().is_some()
+        agreed && self.chosen().is_some()
     }
 
     /// A shape that all hosts take; None if there is none.
     pub(super) fn chosen(&self) -> Option<Caches> {
         let chosen = match (self.own, self.strictest) {
             (None, Some(strictest)) => match strictest.cleaning {
+                _ if self.kept_levels.is_some() => self.kept_levels,
                 Cleaning::Needed => self.least_cleaned,
                 Cleaning::Needless => self.least,
             }
             .map(|shape| fitted(shape, &strictest)),
             (own, _) => own,
         };
-        chosen.filter(|shape| {
+        let asked = |shape: &Caches| {
             self.strictest
                 .is_none_or(|strictest| strictest.accepts(shape))
-        })
+        };
+        chosen.filter(|shape| asked(shape) && self.keeps_levels(shape))
+    }
+
+    /// Whether the shape has the levels of the hosts that keep theirs.
+    fn keeps_levels(&self, shape: &Caches) -> bool {
+        self.kept_levels
+            .is_none_or(|kept| kept.levels == shape.levels)
     }
 }
 

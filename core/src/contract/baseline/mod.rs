@@ -5,8 +5,9 @@
 //! cost no more memory than one. What is left at the end is the baseline, or a list of
 //! [`Conflict`]s: things of which nothing is left.
 //!
-//! Values that every host keeps are preferred; where there is none, values that some host is known
-//! to rewrite are taken, because that host accepts them all the same.
+//! Values that every host keeps are preferred. Where there is none, the least is taken that some host
+//! is known to rewrite, because that host accepts it all the same; only such a value, on which no
+//! guest relies, can be greater than what fewer hosts would have in common.
 
 #![expect(
     clippy::result_large_err,
@@ -17,14 +18,18 @@ mod add;
 mod caches;
 mod choose;
 
+use core::fmt;
+
 use heapless::Vec;
 
 use self::caches::CachesLeft;
+use super::contradiction::Contradiction;
 use super::profile::{Capabilities, HostProfile, PsciVersions, VIEWS};
-use super::{Contract, ServedBy, ValueSet, VcpuFeatures, VectorLengths};
+use super::{Contract, ServedBy, Subject, ValueSet, VcpuFeatures, VectorLengths};
 use crate::cpu::{Field, IdRegister, IdRegisters};
-use crate::firmware::{Bitmap, Dialect, KvmGeneration, Services, Workaround};
+use crate::firmware::{Bitmap, Dialect, KvmGeneration};
 use crate::memory::Ipa;
+use crate::psci::PsciVersion;
 use crate::vendor_hyp::{Implementation, Implementations};
 
 /// What a baseline shall be like, as far as hosts do not decide it.
@@ -36,6 +41,8 @@ pub struct Wishes {
     pub vcpu_features: VcpuFeatures,
     /// Where the structure of stolen time lies, if there shall be one.
     pub stolen_time: Option<Ipa>,
+    /// PSCI shall not be newer than this.
+    pub newest_psci: PsciVersion,
 }
 
 impl Wishes {
@@ -44,7 +51,27 @@ impl Wishes {
         served_by: ServedBy::Kernel,
         vcpu_features: VcpuFeatures::empty(),
         stolen_time: None,
+        newest_psci: PsciVersion::V1_3,
     };
+
+    /// The same, served by core instead of the kernels of `hosts`, and with no newer PSCI than they
+    /// all have: a machine is not to become more capable because kernels disagree.
+    #[must_use]
+    pub fn served_by_core_instead<'a>(
+        self,
+        hosts: impl IntoIterator<Item = &'a HostProfile>,
+    ) -> Self {
+        let common = hosts
+            .into_iter()
+            .map(HostProfile::possible_psci_versions)
+            .fold(PsciVersions::all(), |common, versions| common & versions);
+        let newest = common.versions().next_back();
+        Self {
+            served_by: NEWEST_CORE,
+            newest_psci: newest.map_or(self.newest_psci, |newest| newest.min(self.newest_psci)),
+            ..self
+        }
+    }
 }
 
 /// Why there is no baseline: all things of which no value is left that every host accepts.
@@ -98,6 +125,8 @@ pub enum Dispute {
     CounterFrequency,
     /// The size of the guest-physical address space.
     AddressBits,
+    /// Of each thing something is left, and what is left contradicts itself.
+    Contradiction(Contradiction),
 }
 
 /// The most capable contract that all of `hosts` accept.
@@ -114,12 +143,12 @@ where
     I: IntoIterator<Item = &'a HostProfile> + Clone,
 {
     for vcpu_features in feature_sets(hosts.clone()).into_iter().rev() {
-        for served_by in [ServedBy::Kernel, NEWEST_CORE] {
-            let wishes = Wishes {
-                served_by,
-                vcpu_features,
-                ..Wishes::PLAIN
-            };
+        let by_kernels = Wishes {
+            vcpu_features,
+            ..Wishes::PLAIN
+        };
+        let by_core = by_kernels.served_by_core_instead(hosts.clone());
+        for wishes in [by_kernels, by_core] {
             if let Ok(contract) = Baseline::of(&wishes, hosts.clone()) {
                 return Ok(contract);
             }
@@ -161,8 +190,8 @@ pub struct Baseline {
     wishes: Wishes,
     hosts: usize,
     fields: [FieldLeft; Field::COUNT],
-    /// Bits that are no field whose values were tried.
-    fixed_bits: IdRegisters,
+    /// Bits that are no field whose values were tried; none before a host that has such vCPUs.
+    fixed_bits: Option<IdRegisters>,
     capabilities: Capabilities,
     psci_versions: PsciVersions,
     workarounds: [ValueSet; 3],
@@ -175,9 +204,11 @@ pub struct Baseline {
     counter_frequency: u32,
     address_bits: ValueSet,
     gics: [ValueSet; 2],
-    vector_lengths: VectorLengths,
+    vector_lengths: Option<VectorLengths>,
     pmu_counters: ValueSet,
     conflicts: Vec<Conflict, CONFLICTS>,
+    /// Whether some host clears fields whose prerequisites are 0.
+    clears_dependents: bool,
 }
 
 /// The values of a field that all hosts this far keep, and those that they accept.
@@ -206,7 +237,7 @@ impl Baseline {
                 kept: u16::MAX,
                 accepted: u16::MAX,
             }; Field::COUNT],
-            fixed_bits: IdRegisters::from_fn(|_| 0),
+            fixed_bits: None,
             capabilities: Capabilities::all(),
             psci_versions: PsciVersions::all(),
             workarounds: [EVERYTHING; 3],
@@ -222,9 +253,10 @@ impl Baseline {
             counter_frequency: 0,
             address_bits: EVERYTHING,
             gics: [EVERYTHING; 2],
-            vector_lengths: VectorLengths::NONE,
+            vector_lengths: None,
             pmu_counters: EVERYTHING,
             conflicts: Vec::new(),
+            clears_dependents: false,
         }
     }
 
@@ -245,6 +277,31 @@ impl Baseline {
     }
 }
 
+/// As the architecture, SMCCC or KVM call it.
+impl fmt::Display for Dispute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHost => f.write_str("no host at all"),
+            Self::VcpuFeatures => fmt::Display::fmt(&Subject::VcpuFeatures, f),
+            Self::Field(field) => fmt::Display::fmt(field, f),
+            Self::UnnamedBits(register) => write!(f, "{register}, bits without a name"),
+            Self::Implementation => f.write_str("MIDR_EL1, REVIDR_EL1, AIDR_EL1"),
+            Self::UnlistedImplementation => fmt::Display::fmt(&Subject::ImplementationList, f),
+            Self::Caches => f.write_str("CLIDR_EL1, CCSIDR_EL1"),
+            Self::ZeroBlock => fmt::Display::fmt(&Subject::ZeroBlock, f),
+            Self::VectorLengths => fmt::Display::fmt(&Subject::VectorLengths, f),
+            Self::PmuCounters => fmt::Display::fmt(&Subject::PmuCounters, f),
+            Self::PsciVersion => fmt::Display::fmt(&Subject::PsciVersion, f),
+            Self::Services(bitmap) => fmt::Display::fmt(bitmap, f),
+            Self::Forwarding => fmt::Display::fmt(&Subject::Forwarding, f),
+            Self::Gic => fmt::Display::fmt(&Subject::Gic, f),
+            Self::CounterFrequency => fmt::Display::fmt(&Subject::CounterFrequency, f),
+            Self::AddressBits => fmt::Display::fmt(&Subject::AddressBits, f),
+            Self::Contradiction(contradiction) => fmt::Display::fmt(contradiction, f),
+        }
+    }
+}
+
 /// The values of wide fields are not tried one by one.
 fn is_wide(field: Field) -> bool {
     field.width() > 4
@@ -261,11 +318,5 @@ const EVERYTHING: ValueSet = ValueSet::from_bits(u64::MAX);
 
 /// The newest answers that core can give, whatever the host's kernel.
 const NEWEST_CORE: ServedBy = ServedBy::Core(Dialect::Kvm(KvmGeneration::V7_3));
-/// KVM_REG_ARM_VENDOR_HYP_BIT_PTP as a bit of its register.
-const PTP: u64 = 2;
-/// What a guest needs to be told of several implementations.
-const LISTING: Services = Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS);
 /// Room for a conflict over everything at once.
 const CONFLICTS: usize = Field::COUNT + IdRegister::COUNT + 32;
-
-const WORKAROUNDS: [Workaround; 3] = [Workaround::One, Workaround::Two, Workaround::Three];

@@ -10,8 +10,11 @@
 //!
 //! Parts come by rising tag, each once. A reader refuses a *critical* part that it does not know,
 //! and skips another; the parts of this schema are all critical and all there: an absent one is an
-//! error, never a default. ID registers are carried as (encoding, value) pairs by rising encoding,
-//! every register of the table and no other, so a table that grows makes a new schema.
+//! error, never a default. A part that is not critical promises nothing, so the canonical bytes
+//! have none and a digest covers none. ID registers are carried as (encoding, value) pairs by rising
+//! encoding, every register of the table and no other, so a table that grows makes a new schema.
+//! Caches are CLIDR_EL1, a u16 whose bit `n` says that there is one at CSSELR_EL1 `n`, and CCSIDR_EL1
+//! of each of these: kernels before Linux 6.3 leave out the instruction caches of unified levels.
 
 mod part;
 mod read;
@@ -143,11 +146,10 @@ impl core::error::Error for DecodeError {}
 const MAGIC: [u8; 8] = *b"VBRCNTRT";
 const SCHEMA: u16 = 1;
 const CRITICAL: u16 = 1;
-const PART_COUNT: u32 = 17;
 /// Head, heads of parts, and each part at its longest; what is left is for parts to come.
 const LONGEST: usize = 4096;
 const _: () = assert!(
-    16 + 17 * 8 + IdRegister::COUNT * 10 + 24 + MAX_IMPLEMENTATIONS * 24 + 8 + CACHES * 4 + 64
+    16 + 17 * 8 + IdRegister::COUNT * 10 + 24 + MAX_IMPLEMENTATIONS * 24 + 10 + CACHES * 4 + 64
         <= LONGEST,
     "the longest contract fits"
 );

@@ -1,7 +1,8 @@
 //! From bytes to a contract, or to what is wrong with them.
 
 use super::super::{
-    Caches, ClockPolicy, Contract, Counter, Gic, GicKind, VcpuFeatures, VectorLengths,
+    CACHES, Caches, ClockPolicy, Contract, Counter, Gic, GicKind, ValueSet, VcpuFeatures,
+    VectorLengths,
 };
 use super::part::{PARTS, Part, WORKAROUNDS, served_by};
 use super::{CRITICAL, DecodeError, LONGEST, MAGIC, SCHEMA};
@@ -218,17 +219,20 @@ fn implementations(reader: &mut Reader<'_>) -> Result<Implementations, DecodeErr
 }
 
 fn caches(reader: &mut Reader<'_>) -> Result<Caches, DecodeError> {
-    let mut caches = Caches {
-        levels: reader.number(8)?,
-        ..Caches::NONE
-    };
-    for size in &mut caches.sizes {
-        if reader.bytes.is_empty() {
-            break;
+    let levels = reader.number(8)?;
+    let at = reader.offset;
+    let selectors = ValueSet::from_bits(reader.number(2)?);
+    let mut sizes = [None; CACHES];
+    for (selector, size) in (0..).zip(&mut sizes) {
+        if selectors.contains(selector) {
+            *size = Some(reader.narrow(4)?);
         }
-        *size = Some(reader.narrow(4)?);
     }
-    Ok(caches)
+    let caches = Caches { levels, sizes };
+    match caches.selectors() == selectors {
+        true => Ok(caches),
+        false => Err(DecodeError::ReservedBits(at)),
+    }
 }
 
 fn workarounds(reader: &mut Reader<'_>) -> Result<Workarounds, DecodeError> {

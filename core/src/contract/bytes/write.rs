@@ -6,7 +6,7 @@ use super::super::Contract;
 use super::part::{
     PARTS, Part, WORKAROUNDS, gic_number, level_number, policy_number, served_by_number,
 };
-use super::{Bytes, CRITICAL, MAGIC, PART_COUNT, SCHEMA};
+use super::{Bytes, CRITICAL, MAGIC, SCHEMA};
 use crate::vendor_hyp::Implementation;
 
 /// The canonical bytes of `contract`.
@@ -15,7 +15,7 @@ pub(super) fn write(contract: &Contract) -> Bytes {
     writer.bytes(&MAGIC);
     writer.number(SCHEMA, 2);
     writer.number(0_u16, 2);
-    writer.number(PART_COUNT, 4);
+    writer.number(u32::try_from(PARTS.len()).unwrap_or(u32::MAX), 4);
     for part in PARTS {
         writer.part(part, contract);
     }
@@ -64,8 +64,10 @@ impl Writer {
                 .iter()
                 .for_each(|implementation| self.implementation(implementation)),
             Part::Caches => {
-                self.number(contract.caches.levels, 8);
-                for size in contract.caches.sizes.iter().flatten() {
+                let caches = &contract.caches;
+                self.number(caches.levels, 8);
+                self.number(caches.selectors().bits(), 2);
+                for size in caches.sizes.iter().flatten() {
                     self.number(*size, 4);
                 }
             }

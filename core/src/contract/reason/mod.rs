@@ -3,11 +3,16 @@
 mod remedy;
 mod words;
 
-pub(super) use remedy::most_capable;
 pub use remedy::{Remedy, Rule};
+pub(super) use remedy::{least_capable, most_capable};
 
+use super::contradiction::LISTING;
 use super::kernel::{Errno, KernelRelease};
-use super::{GicKind, PsciVersions, ServiceLimit, ValueSet, VcpuFeatures, VectorLengths};
+use super::profile::{Capabilities, HostProfile};
+use super::{
+    Cleaning, GicKind, PsciVersions, ServedBy, ServiceLimit, ValueSet, VcpuFeatures, VectorLengths,
+    Writable,
+};
 use crate::cpu::{Field, IdRegister};
 use crate::firmware::{Bitmap, Level, Workaround};
 use crate::psci::PsciVersion;
@@ -33,6 +38,16 @@ pub enum Reason {
         accepted: ValueSet,
         /// The release of the host's kernel.
         kernel: KernelRelease,
+    },
+    /// A field that the kernel clears when the machine first runs, because a field that it depends
+    /// on was promised to be 0.
+    Dependent {
+        /// Which.
+        field: Field,
+        /// What was promised of it, and is accepted.
+        promised: u64,
+        /// The field that is 0.
+        missing: Field,
     },
     /// Bits of an ID register that belong to no field known here: they can only be the host's.
     UnnamedBits {
@@ -60,13 +75,22 @@ pub enum Reason {
         host: u64,
     },
     /// A CPU of the host is none of those that the guest was told of.
-    UnlistedImplementation(Implementation),
+    UnlistedImplementation {
+        /// That CPU.
+        host: Implementation,
+        /// Whether a guest that this host accepts could have been told of it.
+        listing: Listing,
+    },
     /// CLIDR_EL1.
     CacheLevels {
         /// What was promised.
         promised: u64,
         /// What the host has.
         host: u64,
+        /// Whether another value can be written.
+        writable: Writable,
+        /// Whether the CPU's data caches have to be cleaned for instructions to be seen.
+        cleaning: Cleaning,
     },
     /// CCSIDR_EL1 for one value of CSSELR_EL1.
     CacheSize {
@@ -76,6 +100,8 @@ pub enum Reason {
         promised: Option<u32>,
         /// What the host has.
         host: Option<u32>,
+        /// Whether another value can be written.
+        writable: Writable,
     },
     /// DCZID_EL0.
     ZeroBlock {
@@ -102,8 +128,10 @@ pub enum Reason {
     PsciVersion {
         /// What was promised.
         promised: PsciVersion,
-        /// What the host's kernel can be given.
+        /// What the host's kernel can be given; empty if it has no register for it.
         host: PsciVersions,
+        /// What a guest finds there if nothing is written.
+        unasked: PsciVersion,
     },
     /// SYSTEM_SUSPEND.
     SystemSuspend,
@@ -135,6 +163,8 @@ pub enum Reason {
     GicKind {
         /// What was promised.
         promised: GicKind,
+        /// What the host has, if it has any.
+        host: Option<GicKind>,
     },
     /// GICD_IIDR.Revision.
     GicRevision {
@@ -172,6 +202,17 @@ pub enum ImplementationRegister {
     Aidr,
 }
 
+/// Whether guests that a host accepts can be told of more implementations than their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// They can.
+    Possible,
+    /// The host's kernel advertises no list of implementations, or forwards no calls.
+    NotByKernel,
+    /// The dialect in which core serves the machine knows no such list.
+    NotByDialect,
+}
+
 /// Who says no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Judge {
@@ -192,7 +233,48 @@ pub struct Normalisation {
     pub becomes: u64,
 }
 
+impl Listing {
+    /// Of guests that are served like this.
+    #[must_use]
+    pub(super) fn on(host: &HostProfile, served_by: ServedBy) -> Self {
+        let advertised = match served_by {
+            ServedBy::Core(dialect) if !dialect.services().contains(LISTING) => {
+                return Self::NotByDialect;
+            }
+            ServedBy::Core(_) => true,
+            ServedBy::Kernel => Bitmap::ALL
+                .into_iter()
+                .zip(host.services)
+                .all(|(bitmap, limit)| limit.has(LISTING.register(bitmap))),
+        };
+        match advertised && host.capabilities.contains(Capabilities::SMCCC_FILTER) {
+            true => Self::Possible,
+            false => Self::NotByKernel,
+        }
+    }
+}
+
 impl Reason {
+    /// That the host's kernel has not this version.
+    pub(super) fn psci_version(promised: PsciVersion, host: &HostProfile) -> Self {
+        Self::PsciVersion {
+            promised,
+            host: host.psci_versions,
+            unasked: host.kernel.default_psci(),
+        }
+    }
+
+    /// That the host has no interrupt controller of this kind.
+    pub(super) fn gic_kind(promised: GicKind, host: &HostProfile) -> Self {
+        let had = [GicKind::V3, GicKind::V2]
+            .into_iter()
+            .find(|kind| host.gic(*kind).is_some());
+        Self::GicKind {
+            promised,
+            host: had,
+        }
+    }
+
     /// Who would say so.
     #[must_use]
     pub const fn judge(&self) -> Judge {
@@ -201,7 +283,10 @@ impl Reason {
             | Self::Field { .. }
             | Self::UnnamedBits { .. }
             | Self::Implementation { .. }
-            | Self::CacheLevels { .. }
+            | Self::CacheLevels {
+                writable: Writable::Yes | Writable::No,
+                ..
+            }
             | Self::VectorLengths { .. }
             | Self::PhysicalCounter
             | Self::Forwarding
@@ -231,7 +316,12 @@ impl Reason {
             } => Judge::Kernel(Errno::Enoent),
             Self::StolenTime => Judge::Kernel(Errno::Enxio),
             Self::GicKind { .. } => Judge::Kernel(Errno::Enodev),
-            Self::UnlistedImplementation(_)
+            Self::Dependent { .. }
+            | Self::CacheLevels {
+                writable: Writable::SizesOnly,
+                ..
+            }
+            | Self::UnlistedImplementation { .. }
             | Self::ZeroBlock { .. }
             | Self::PmuCounters { .. }
             | Self::Ptp

@@ -4,9 +4,12 @@ use core::cmp::Ordering;
 use core::fmt;
 
 use super::super::kernel::{self, KernelRelease};
-use super::super::{GicKind, ServiceLimit, ValueSet, VcpuFeatures, VectorLengths};
-use super::Reason;
-use crate::cpu::{Field, Rule as FieldRule};
+use super::super::profile::CacheLimits;
+use super::super::{
+    Caches, Cleaning, GicKind, ServiceLimit, ValueSet, VcpuFeatures, VectorLengths, Writable,
+};
+use super::{Listing, Reason};
+use crate::cpu::{Field, IdRegister, Rule as FieldRule};
 use crate::firmware::{Bitmap, Level, Workaround};
 use crate::psci::PsciVersion;
 
@@ -21,8 +24,18 @@ pub enum Rule {
     Own,
     /// What the kernel does not know holds nothing.
     Empty,
+    /// A kernel without the register always answers the same.
+    Unasked,
+    /// Where data caches have to be cleaned for instructions to be seen, there is a level to which.
+    LevelToCleanTo,
+    /// No lines shorter than the host's: who cleans by them leaves none out.
+    NoShorterLines,
+    /// A cache that the host's kernel knows.
+    KnownCache,
     /// A guest may only land on what it was told of when it booted.
     Listed,
+    /// Whatever a field depends on is there too.
+    Prerequisite,
     /// What is no longer than the longest promised length must be the same.
     SameUpToLongest,
     /// No newer than the kernel has.
@@ -50,6 +63,17 @@ pub enum Remedy {
         field: Field,
         /// A value that the host accepts and that promises less.
         value: u64,
+    },
+    /// Launch it with 0 in this ID register.
+    LaunchWithoutRegister(IdRegister),
+    /// Launch it with this value of CLIDR_EL1.
+    LaunchWithCacheLevels(u64),
+    /// Launch it with this value of CCSIDR_EL1.
+    LaunchWithCacheSize {
+        /// For this value of CSSELR_EL1.
+        selector: u8,
+        /// The value.
+        size: u32,
     },
     /// Launch it without these vCPU features.
     LaunchWithoutFeatures(VcpuFeatures),
@@ -91,19 +115,40 @@ impl Reason {
     pub fn rule(&self) -> Rule {
         match *self {
             Self::Field {
-                field, accepted, ..
-            } => match accepted.iter().count() {
-                0 | 1 => Rule::FixedField,
-                _ => Rule::Field(field.rule()),
+                field,
+                promised,
+                host,
+                accepted,
+                ..
+            } => match (field.may_lower(host, promised), accepted.iter().count()) {
+                (false, _) => Rule::Field(field.rule()),
+                (true, 0 | 1) => Rule::FixedField,
+                (true, _) => Rule::OneOf,
             },
             Self::UnnamedBits { .. }
             | Self::Implementation { .. }
-            | Self::CacheLevels { .. }
-            | Self::CacheSize { .. } => Rule::Own,
+            | Self::CacheLevels {
+                writable: Writable::No | Writable::SizesOnly,
+                ..
+            } => Rule::Own,
+            Self::CacheLevels { cleaning, .. } => match cleaning {
+                Cleaning::Needed => Rule::LevelToCleanTo,
+                // Nothing but a reserved bit is refused.
+                Cleaning::Needless => Rule::Empty,
+            },
+            Self::CacheSize { host: None, .. } => Rule::KnownCache,
+            Self::CacheSize { writable, .. } => match writable {
+                Writable::Yes | Writable::SizesOnly => Rule::NoShorterLines,
+                Writable::No => Rule::Own,
+            },
+            Self::Dependent { .. } => Rule::Prerequisite,
             Self::AbsentRegister { .. } => Rule::Empty,
-            Self::UnlistedImplementation(_) => Rule::Listed,
+            Self::UnlistedImplementation { .. } => Rule::Listed,
             Self::VectorLengths { .. } => Rule::SameUpToLongest,
-            Self::PsciVersion { .. } => Rule::NoNewer,
+            Self::PsciVersion { host, .. } => match host.is_empty() {
+                true => Rule::Unasked,
+                false => Rule::NoNewer,
+            },
             Self::Workaround { .. } => Rule::AtMostHostLevel,
             Self::Services {
                 host: ServiceLimit::Chosen(_),
@@ -135,28 +180,39 @@ impl Reason {
             Self::Field {
                 field,
                 promised,
+                host,
                 accepted,
                 kernel,
-                ..
-            } => field_remedy(field, promised, accepted, kernel),
+            } => lower(field, promised, accepted)
+                .or(newer_kernel(field, promised, host, kernel))
+                .unwrap_or(Remedy::OtherHardware),
+            Self::Dependent { field, .. } => Remedy::LaunchWithField { field, value: 0 },
             Self::UnnamedBits { .. } | Self::ZeroBlock { .. } | Self::CounterFrequency { .. } => {
                 Remedy::OtherHardware
             }
-            Self::AbsentRegister { .. } => Remedy::OtherHardware,
+            Self::AbsentRegister { register, .. } => Remedy::LaunchWithoutRegister(register),
             Self::Implementation { .. } => Remedy::NewerKernel(KernelRelease::WRITABLE_IDENTITY),
-            Self::UnlistedImplementation(_) => Remedy::ListImplementations,
-            Self::CacheLevels { .. } | Self::CacheSize { .. } => {
-                Remedy::NewerKernel(KernelRelease::WRITABLE_CACHES)
-            }
+            Self::UnlistedImplementation { listing, .. } => listing.remedy(),
+            Self::CacheLevels {
+                promised,
+                host,
+                writable,
+                cleaning,
+            } => levels_remedy(promised, host, writable, cleaning),
+            Self::CacheSize {
+                selector,
+                promised,
+                host,
+                writable,
+            } => size_remedy(selector, promised, host, writable),
             Self::VectorLengths { promised, host } => match promised.common(host) {
                 VectorLengths::NONE => Remedy::LaunchWithoutFeatures(VcpuFeatures::SVE),
                 common => Remedy::LaunchWithVectorLengths(common),
             },
             Self::PmuCounters { host, .. } => number(host, Remedy::LaunchWithPmuCounters),
-            Self::PsciVersion { host, .. } => host
-                .versions()
-                .next_back()
-                .map_or(Remedy::OtherHardware, Remedy::LaunchWithPsci),
+            Self::PsciVersion { host, unasked, .. } => {
+                Remedy::LaunchWithPsci(host.versions().next_back().unwrap_or(unasked))
+            }
             Self::SystemSuspend => Remedy::LaunchWithoutSystemSuspend,
             Self::Workaround {
                 workaround, host, ..
@@ -165,20 +221,11 @@ impl Reason {
                 bitmap,
                 promised,
                 host,
-            } => Remedy::LaunchWithServices(
-                bitmap,
-                match host {
-                    ServiceLimit::Chosen(offered) => promised & offered,
-                    ServiceLimit::Fixed(fixed) => fixed,
-                },
-            ),
+            } => Remedy::LaunchWithServices(bitmap, host.nearest(promised)),
             Self::Ptp => Remedy::LaunchWithoutPtp,
             Self::StolenTime => Remedy::LaunchWithoutStolenTime,
             Self::Forwarding => Remedy::NewerKernel(KernelRelease::SMCCC_FILTER),
-            Self::GicKind { promised } => Remedy::LaunchWithGic(match promised {
-                GicKind::V2 => GicKind::V3,
-                GicKind::V3 => GicKind::V2,
-            }),
+            Self::GicKind { host, .. } => host.map_or(Remedy::OtherHardware, Remedy::LaunchWithGic),
             Self::GicRevision { host, .. } => number(host, Remedy::LaunchWithGicRevision),
             Self::PhysicalCounter => Remedy::LaunchWithVirtualCounterOnly,
             Self::AddressBits { host, .. } => number(host, Remedy::LaunchWithAddressBits),
@@ -186,18 +233,96 @@ impl Reason {
     }
 }
 
-/// A value that the host accepts and that promises less; else a kernel that lets the host's be
-/// lowered; else nothing helps.
-fn field_remedy(field: Field, promised: u64, accepted: ValueSet, kernel: KernelRelease) -> Remedy {
+impl Listing {
+    /// What would let the guest land on a CPU that it was not told of.
+    const fn remedy(self) -> Remedy {
+        match self {
+            Self::Possible => Remedy::ListImplementations,
+            Self::NotByKernel => Remedy::NewerKernel(KernelRelease::WRITABLE_IDENTITY),
+            Self::NotByDialect => Remedy::OtherHardware,
+        }
+    }
+}
+
+impl ServiceLimit {
+    /// Of these services those that a machine can have; all that it cannot be without.
+    const fn nearest(self, promised: u64) -> u64 {
+        match self {
+            Self::Chosen(offered) => promised & offered,
+            Self::Fixed(fixed) => fixed,
+        }
+    }
+}
+
+/// What the host accepts and promises less: without the feature that the field tells of, or with
+/// another value. Whether a machine can be launched with that is for the host that launches it.
+fn lower(field: Field, promised: u64, accepted: ValueSet) -> Option<Remedy> {
     let lower = accepted
         .iter()
         .filter(|value| field.may_lower(promised, *value));
-    match most_capable(field, lower) {
-        Some(value) => Remedy::LaunchWithField { field, value },
-        None => match kernel::writable_since(field) {
-            Some(since) if since > kernel => Remedy::NewerKernel(since),
-            _ => Remedy::OtherHardware,
+    let value = most_capable(field, lower)?;
+    Some(match told_by(field, value) {
+        Some(features) => Remedy::LaunchWithoutFeatures(features),
+        None => Remedy::LaunchWithField { field, value },
+    })
+}
+
+/// A kernel that lets what the host has be lowered to what was promised, if this one is older.
+fn newer_kernel(field: Field, promised: u64, host: u64, kernel: KernelRelease) -> Option<Remedy> {
+    kernel::lowered_since(field, promised)
+        .filter(|since| *since > kernel && field.may_lower(host, promised))
+        .map(Remedy::NewerKernel)
+}
+
+/// The vCPU feature of which the field tells, if a vCPU has this value only without the feature.
+fn told_by(field: Field, value: u64) -> Option<VcpuFeatures> {
+    match field {
+        Field::ID_AA64PFR0_EL1_SVE => Some(VcpuFeatures::SVE),
+        Field::ID_AA64DFR0_EL1_PMUVER if value == 0 => Some(VcpuFeatures::PMU),
+        Field::ID_AA64ISAR1_EL1_APA
+        | Field::ID_AA64ISAR1_EL1_API
+        | Field::ID_AA64ISAR1_EL1_GPA
+        | Field::ID_AA64ISAR1_EL1_GPI
+        | Field::ID_AA64ISAR2_EL1_APA3
+        | Field::ID_AA64ISAR2_EL1_GPA3 => Some(VcpuFeatures::POINTER_AUTHENTICATION),
+        _ => None,
+    }
+}
+
+/// A kernel that takes what was promised of CLIDR_EL1; else what the host has.
+fn levels_remedy(promised: u64, host: u64, writable: Writable, cleaning: Cleaning) -> Remedy {
+    let newer = CacheLimits {
+        host: Caches::NONE,
+        writable: Writable::Yes,
+        cleaning,
+    };
+    match writable {
+        Writable::No | Writable::SizesOnly if newer.accepts_levels(promised) => {
+            Remedy::NewerKernel(KernelRelease::WRITABLE_CACHE_LEVELS)
+        }
+        _ => Remedy::LaunchWithCacheLevels(host),
+    }
+}
+
+/// A kernel that takes what was promised of CCSIDR_EL1; else that with lines as long as the host's.
+fn size_remedy(
+    selector: u8,
+    promised: Option<u32>,
+    host: Option<u32>,
+    writable: Writable,
+) -> Remedy {
+    let newer = Remedy::NewerKernel(KernelRelease::WRITABLE_CACHE_SIZES);
+    let (Some(promised), Some(host)) = (promised, host) else {
+        return newer;
+    };
+    let size = CacheLimits::longer_lines(promised, host);
+    match writable {
+        Writable::No if size == promised => newer,
+        Writable::No => Remedy::LaunchWithCacheSize {
+            selector,
+            size: host,
         },
+        Writable::Yes | Writable::SizesOnly => Remedy::LaunchWithCacheSize { selector, size },
     }
 }
 
@@ -209,6 +334,17 @@ pub(in crate::contract) fn most_capable(
     values.reduce(|best, value| match field.order(value, best) {
         Some(Ordering::Less) => best,
         _ => value,
+    })
+}
+
+/// The value that promises least; of several that cannot be compared, the least number.
+pub(in crate::contract) fn least_capable(
+    field: Field,
+    values: impl Iterator<Item = u64>,
+) -> Option<u64> {
+    values.reduce(|least, value| match field.order(value, least) {
+        Some(Ordering::Less) => value,
+        _ => least,
     })
 }
 
@@ -229,8 +365,15 @@ impl fmt::Display for Rule {
                 FieldRule::Hidden => "0: Linux knows no such field",
             }),
             Self::FixedField => f.write_str("this kernel lets nobody change the field"),
+            Self::Prerequisite => f.write_str("what a field depends on has to be there too"),
             Self::Own => f.write_str("only the host's own value can be had"),
             Self::Empty => f.write_str("what the kernel does not know holds nothing"),
+            Self::Unasked => f.write_str("a kernel without the register always answers the same"),
+            Self::LevelToCleanTo => f.write_str(
+                "a level to clean to: this CPU's data caches have to be cleaned for instructions",
+            ),
+            Self::NoShorterLines => f.write_str("no lines shorter than the host's"),
+            Self::KnownCache => f.write_str("a cache that the host's kernel knows"),
             Self::Listed => {
                 f.write_str("a guest may only land on CPUs that it was told of when it booted")
             }
@@ -254,6 +397,11 @@ impl fmt::Display for Remedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LaunchWithField { field, value } => write!(f, "launch with {field}={value}"),
+            Self::LaunchWithoutRegister(register) => write!(f, "launch with {register}=0"),
+            Self::LaunchWithCacheLevels(levels) => write!(f, "launch with CLIDR_EL1={levels:#x}"),
+            Self::LaunchWithCacheSize { selector, size } => {
+                write!(f, "launch with CCSIDR_EL1[{selector}]={size:#x}")
+            }
             Self::LaunchWithoutFeatures(features) => write!(f, "launch without {features}"),
             Self::LaunchWithPsci(version) => write!(f, "launch with PSCI {version}"),
             Self::LaunchWithLevel(workaround, level) => {

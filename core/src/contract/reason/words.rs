@@ -6,6 +6,7 @@ use super::super::kernel::greatest_level;
 use super::super::{PsciVersions, ServiceLimit, ValueSet};
 use super::{ImplementationRegister, Judge, Normalisation, Reason};
 use crate::firmware::Workaround;
+use crate::psci::PsciVersion;
 use crate::vendor_hyp::Implementation;
 
 /// What was promised and what the host has; neither the rule nor the remedy.
@@ -21,7 +22,7 @@ impl Reason {
     #[must_use]
     pub fn place(&self) -> impl fmt::Display + '_ {
         fmt::from_fn(move |f| match self {
-            Self::Field { field, .. } => write!(f, "{field}"),
+            Self::Field { field, .. } | Self::Dependent { field, .. } => write!(f, "{field}"),
             Self::UnnamedBits { register, .. } => write!(f, "{register}, bits without a name"),
             other => write!(f, "{}", other.subject()),
         })
@@ -32,13 +33,17 @@ impl Reason {
     pub fn promised(&self) -> impl fmt::Display + '_ {
         fmt::from_fn(move |f| match *self {
             Self::VcpuFeatures { missing } => write!(f, "{missing}"),
-            Self::Field { promised, .. } => write!(f, "{promised}"),
+            Self::Field { promised, .. } | Self::Dependent { promised, .. } => {
+                write!(f, "{promised}")
+            }
             Self::UnnamedBits { promised, .. }
             | Self::AbsentRegister { promised, .. }
             | Self::Implementation { promised, .. }
             | Self::CacheLevels { promised, .. }
             | Self::Services { promised, .. } => write!(f, "{promised:#x}"),
-            Self::UnlistedImplementation(_) => f.write_str("only CPUs that the guest was told of"),
+            Self::UnlistedImplementation { .. } => {
+                f.write_str("only CPUs that the guest was told of")
+            }
             Self::CacheSize { promised, .. } => fmt_size(f, promised),
             Self::ZeroBlock { promised, .. } => write!(f, "{promised:#x}"),
             Self::VectorLengths { promised, .. } => write!(f, "{promised} bits"),
@@ -47,7 +52,7 @@ impl Reason {
             }
             Self::PsciVersion { promised, .. } => write!(f, "{promised}"),
             Self::Workaround { promised, .. } => write!(f, "{promised}"),
-            Self::GicKind { promised } => write!(f, "{promised}"),
+            Self::GicKind { promised, .. } => write!(f, "{promised}"),
             Self::CounterFrequency { promised, .. } => write!(f, "{promised} Hz"),
             Self::PhysicalCounter => f.write_str("to go on where it was"),
             Self::AddressBits { promised, .. } => write!(f, "{promised} bits"),
@@ -65,11 +70,15 @@ impl Reason {
             Self::Field { host, accepted, .. } => {
                 write!(f, "has {host} and accepts {accepted}")
             }
+            Self::Dependent { missing, .. } => {
+                write!(f, "clears it at first run, because {missing} is 0")
+            }
             Self::UnnamedBits { host, .. }
             | Self::Implementation { host, .. }
             | Self::CacheLevels { host, .. } => write!(f, "has {host:#x}"),
             Self::AbsentRegister { .. } => f.write_str("does not know the register"),
-            Self::UnlistedImplementation(Implementation { midr, revidr, aidr }) => {
+            Self::UnlistedImplementation { host, .. } => {
+                let Implementation { midr, revidr, aidr } = host;
                 write!(f, "has {midr:#x} (REVIDR {revidr:#x}, AIDR {aidr:#x})")
             }
             Self::CacheSize { host, .. } => {
@@ -79,7 +88,7 @@ impl Reason {
             Self::ZeroBlock { host, .. } => write!(f, "has {host:#x}"),
             Self::VectorLengths { host, .. } => write!(f, "has {host} bits"),
             Self::PmuCounters { host, .. } => write!(f, "can give {host}"),
-            Self::PsciVersion { host, .. } => fmt_versions(f, host),
+            Self::PsciVersion { host, unasked, .. } => fmt_versions(f, host, unasked),
             Self::Workaround {
                 workaround, host, ..
             } => fmt_level(f, workaround, host),
@@ -88,7 +97,10 @@ impl Reason {
             Self::CounterFrequency { host, .. } => write!(f, "has {host} Hz"),
             Self::AddressBits { host, .. } => write!(f, "can give {host}"),
             Self::PhysicalCounter => f.write_str("has no offset for it"),
-            Self::GicKind { .. }
+            Self::GicKind {
+                host: Some(kind), ..
+            } => write!(f, "has a {kind}"),
+            Self::GicKind { host: None, .. }
             | Self::SystemSuspend
             | Self::Ptp
             | Self::StolenTime
@@ -104,9 +116,13 @@ fn fmt_size(f: &mut fmt::Formatter<'_>, size: Option<u32>) -> fmt::Result {
     }
 }
 
-fn fmt_versions(f: &mut fmt::Formatter<'_>, host: PsciVersions) -> fmt::Result {
+fn fmt_versions(
+    f: &mut fmt::Formatter<'_>,
+    host: PsciVersions,
+    unasked: PsciVersion,
+) -> fmt::Result {
     if host.is_empty() {
-        return f.write_str("has no register for it");
+        return write!(f, "has no register for it and always {unasked}");
     }
     f.write_str("has")?;
     host.versions()

@@ -40,6 +40,45 @@ fn the_digest_names_the_contract_and_changes_with_any_promise() {
 }
 
 #[test]
+fn caches_may_have_holes_and_where_they_are_is_promised() {
+    // Linux before 6.3 on a unified second and third level: CSSELR_EL1 0, 1, 2 and 4.
+    let with = |selectors: &[usize]| {
+        let mut contract = contract_of(&host(&[]));
+        contract.caches.sizes = [None; CACHES];
+        for selector in selectors {
+            contract.caches.sizes[*selector] = Some(0x700f_e01a);
+        }
+        contract
+    };
+    let (holes, none) = (with(&[0, 1, 2, 4]), with(&[0, 1, 2, 3]));
+    assert_eq!(holes.check(), Ok(()));
+    let bytes = holes.to_bytes();
+    let caches = part(&bytes, 6);
+    assert_eq!(bytes[caches + 16..caches + 18], [0b1_0111, 0]);
+    assert_eq!(Contract::from_bytes(&bytes), Ok(holes.clone()));
+    assert_ne!(holes.digest(), none.digest());
+}
+
+#[test]
+fn a_cache_beyond_the_last_is_a_reserved_bit() {
+    let at = part(&bytes(), 6) + 16;
+    assert_eq!(
+        changed(|bytes| bytes[at + 1] |= 0x40),
+        DecodeError::ReservedBits(at)
+    );
+}
+
+#[test]
+fn a_digest_covers_no_part_that_is_not_critical() {
+    let contract = contract_of(&host(&[]));
+    let mut annotated = bytes();
+    annotated.extend([99, 0, 0, 0, 1, 0, 0, 0, 7]);
+    annotated[12] = 18;
+    let read = Contract::from_bytes(&annotated).unwrap();
+    assert_eq!(read.digest(), contract.digest());
+}
+
+#[test]
 fn every_truncation_is_refused() {
     let bytes = bytes();
     for length in 0..bytes.len() {

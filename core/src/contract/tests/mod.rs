@@ -1,7 +1,9 @@
 //! Verdicts and baselines of small made-up hosts.
 
 mod baselines;
+mod contradictions;
 mod decoding;
+mod launches;
 mod reasons;
 mod surprises;
 

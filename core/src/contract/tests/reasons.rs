@@ -1,7 +1,7 @@
 //! One reason at a time.
 
 use super::*;
-use crate::firmware::{Bitmap, Level, Services, Workaround};
+use crate::firmware::{Bitmap, KvmGeneration, Level, Services, Workaround};
 use crate::psci::PsciVersion;
 
 /// The one reason for which `host` refuses `contract`.
@@ -33,35 +33,84 @@ fn a_host_accepts_its_own_contract_without_a_word() {
 
 #[test]
 fn a_feature_that_the_host_lacks_is_named_with_both_values_and_the_remedy() {
-    let atomics = field("ID_AA64ISAR0_EL1.ATOMIC");
+    let atomics = field("ID_AA64ISAR0_EL1.Atomic");
     let contract = contract_of(&host(&[(atomics, 2)]));
     assert_eq!(
         said(&contract, &host(&[(atomics, 0)])),
         [
-            "ID_AA64ISAR0_EL1.ATOMIC: promised 2, the host has 0 and accepts 0",
-            "this kernel lets nobody change the field",
-            "launch with ID_AA64ISAR0_EL1.ATOMIC=0",
+            "ID_AA64ISAR0_EL1.Atomic: promised 2, the host has 0 and accepts 0",
+            "the host's own value or a lower one",
+            "launch with ID_AA64ISAR0_EL1.Atomic=0",
             "kernel (EINVAL)",
         ]
     );
 }
 
+/// The rule and the remedy where a host of this release that lets nothing be changed has `host`.
+fn said_of_field(field: Field, promised: u64, host: u64, accepted: u64, minor: u16) -> [String; 2] {
+    let reason = Reason::Field {
+        field,
+        promised,
+        host,
+        accepted: ValueSet::from_bits(accepted),
+        kernel: KernelRelease::new(6, minor),
+    };
+    [reason.rule().to_string(), reason.remedy().to_string()]
+}
+
 #[test]
 fn a_field_that_an_older_kernel_will_not_lower_names_the_kernel_that_would() {
-    let atomics = field("ID_AA64ISAR0_EL1.ATOMIC");
-    let contract = contract_of(&host(&[]));
-    let registers = plain_registers().with(atomics, 2).unwrap();
-    let old = host_with(registers, KernelRelease::new(6, 1), Lowering::Nothing);
-    let mut old = HostProfile {
-        services: host(&[]).services,
-        psci_versions: host(&[]).psci_versions,
-        ..old
-    };
-    old.capabilities = Capabilities::all();
+    let atomics = field("ID_AA64ISAR0_EL1.Atomic");
     assert_eq!(
-        reason(&contract, &old).remedy().to_string(),
-        "run Linux 6.12 or newer on the host"
+        said_of_field(atomics, 0, 2, 0b100, 1),
+        [
+            "this kernel lets nobody change the field",
+            "run Linux 6.12 or newer on the host",
+        ]
     );
+}
+
+#[test]
+fn a_kernel_that_would_not_take_the_value_either_is_no_remedy() {
+    // Stage 2 granules are equal or the one that says "as stage 1": 3 is not safe instead of 2.
+    let granule = field("ID_AA64MMFR0_EL1.TGran4_2");
+    assert_eq!(
+        said_of_field(granule, 3, 2, 0b100, 1),
+        [
+            "the host's own value or the safe one",
+            "none on this hardware",
+        ]
+    );
+    // No kernel shows a debug architecture before Armv8's.
+    let debug = Field::ID_AA64DFR0_EL1_DEBUGVER;
+    assert_eq!(
+        said_of_field(debug, 5, 8, 0b1_0000_0000, 1)[1],
+        "none on this hardware"
+    );
+    assert_eq!(
+        said_of_field(debug, 5, 8, 0b1_1100_0000, 12),
+        [
+            "one of those that the host can have",
+            "none on this hardware"
+        ]
+    );
+    // From 6.2 to 6.4 a guest with a monitor could be shown an older one, and not none.
+    let monitor = Field::ID_AA64DFR0_EL1_PMUVER;
+    let remedy = |promised| said_of_field(monitor, promised, 5, 0b10_0000, 1)[1].clone();
+    assert_eq!(remedy(4), "run Linux 6.2 or newer on the host");
+    assert_eq!(remedy(0), "run Linux 6.5 or newer on the host");
+}
+
+#[test]
+fn a_field_that_tells_of_a_vcpu_feature_is_lowered_by_leaving_that_out() {
+    for (field, promised, feature) in [
+        (Field::ID_AA64PFR0_EL1_SVE, 1, "sve"),
+        (Field::ID_AA64ISAR1_EL1_APA, 5, "pauth"),
+        (Field::ID_AA64DFR0_EL1_PMUVER, 5, "pmu"),
+    ] {
+        let [_, remedy] = said_of_field(field, promised, 0, 1, 12);
+        assert_eq!(remedy, format!("launch without {feature}"));
+    }
 }
 
 #[test]
@@ -108,8 +157,13 @@ fn a_register_that_the_kernel_does_not_know_holds_nothing() {
     let mut old = host(&[]);
     old.views[0].listed = ListedRegisters::new(|register| register != lsui.register());
     assert_eq!(
-        said(&contract, &old)[0],
-        "ID_AA64ISAR3_EL1: promised 0x1000000, the host does not know the register"
+        said(&contract, &old),
+        [
+            "ID_AA64ISAR3_EL1: promised 0x1000000, the host does not know the register",
+            "what the kernel does not know holds nothing",
+            "launch with ID_AA64ISAR3_EL1=0",
+            "kernel (ENOENT)",
+        ]
     );
     assert!(preflight(&contract_of(&host(&[])), &old).is_accepted());
 }
@@ -148,6 +202,47 @@ fn another_cpu_is_refused_by_an_old_kernel_and_again_because_the_guest_was_not_t
         "MIDR_EL1: promised 0x410fd0c1, the host has 0x410fd400"
     );
     assert!(!verdict.is_accepted_by_kernel());
+}
+
+#[test]
+fn a_guest_is_told_of_other_cpus_only_where_a_kernel_or_core_can() {
+    let other_cpu = |kernel: KernelRelease, capabilities| {
+        let mut other = host(&[]);
+        other.capabilities = capabilities;
+        other.services = Bitmap::ALL.map(|bitmap| kernel.services(bitmap));
+        other.implementations = listed(&[implementation(MIDR), implementation(0x410f_d400)]);
+        other
+    };
+    let remedy = |wishes: &Wishes, other: &HostProfile| {
+        let mut contract = Baseline::of(wishes, [&host(&[])]).unwrap();
+        contract.services -= Services::DISCOVER_IMPL_VERSION;
+        let verdict = preflight(&contract, other);
+        let mut reasons = verdict.reasons().iter();
+        let unlisted = reasons.find(|reason| reason.subject() == Subject::ImplementationList);
+        unlisted.unwrap().remedy()
+    };
+    let served_by = |dialect| Wishes {
+        served_by: ServedBy::Core(dialect),
+        ..Wishes::PLAIN
+    };
+    let (all, newest) = (Capabilities::all(), KernelRelease::new(7, 3));
+    let since = Remedy::NewerKernel(KernelRelease::new(6, 15));
+    let old = other_cpu(KernelRelease::new(6, 12), all);
+    // KVM_REG_ARM_VENDOR_HYP_BMAP_2 is of Linux 6.15; core needs the filter alone.
+    assert_eq!(remedy(&Wishes::PLAIN, &old), since);
+    assert_eq!(
+        remedy(&Wishes::PLAIN, &other_cpu(newest, all)),
+        Remedy::ListImplementations
+    );
+    let core = served_by(Dialect::Kvm(KvmGeneration::V7_3));
+    assert_eq!(remedy(&core, &old), Remedy::ListImplementations);
+    let unfiltered = other_cpu(newest, all - Capabilities::SMCCC_FILTER);
+    assert_eq!(remedy(&core, &unfiltered), since);
+    let mute = served_by(Dialect::Kvm(KvmGeneration::V6_12));
+    assert_eq!(
+        remedy(&mute, &other_cpu(newest, all)),
+        Remedy::OtherHardware
+    );
 }
 
 #[test]
@@ -195,6 +290,121 @@ fn a_cache_of_which_nothing_was_promised_may_be_told_of() {
         said(&contract, &fewer)[0],
         "CCSIDR_EL1[2]: promised 0x2, the host has none"
     );
+}
+
+#[test]
+fn cache_lines_are_no_shorter_than_the_hosts() {
+    // KVM's set_ccsidr refuses lines below the least of CTR_EL0: LineSize is log2 of words, less 2.
+    let mut long_lines = host(&[]);
+    long_lines.caches.host.sizes = [Some(4); CACHES];
+    let mut contract = contract_of(&long_lines);
+    assert!(preflight(&contract, &host(&[])).is_accepted());
+    contract.caches.sizes[2] = Some(0x700f_e01a);
+    assert_eq!(
+        said(&contract, &long_lines),
+        [
+            "CCSIDR_EL1[2]: promised 0x700fe01a, the host has 0x4",
+            "no lines shorter than the host's",
+            "launch with CCSIDR_EL1[2]=0x700fe01c",
+            "kernel (EINVAL)",
+        ]
+    );
+}
+
+#[test]
+fn a_cpu_whose_caches_are_cleaned_for_instructions_has_a_level_to_clean_to() {
+    // KVM's set_clidr, of CTR_EL0.IDC = 0: neither LoC = 0 nor LoUIS = LoUU = 0.
+    let mut cleaned = host(&[]);
+    cleaned.caches.host.levels = 0x0920_0003;
+    cleaned.caches.cleaning = Cleaning::Needed;
+    let mut contract = contract_of(&cleaned);
+    contract.caches.levels = 0x0200_0021;
+    assert_eq!(
+        said(&contract, &cleaned),
+        [
+            "CLIDR_EL1: promised 0x2000021, the host has 0x9200003",
+            "a level to clean to: this CPU's data caches have to be cleaned for instructions",
+            "launch with CLIDR_EL1=0x9200003",
+            "kernel (EINVAL)",
+        ]
+    );
+}
+
+#[test]
+fn older_kernels_show_the_cpus_own_caches_and_a_newer_one_helps_only_if_it_takes_others() {
+    let old = |cleaning| {
+        let mut old = host(&[]);
+        old.caches.writable = Writable::No;
+        old.caches.cleaning = cleaning;
+        old.caches.host = Caches {
+            levels: 0x0920_0003,
+            sizes: [Some(2); CACHES],
+        };
+        old
+    };
+    let contract = |levels, size| {
+        let mut contract = contract_of(&old(Cleaning::Needed));
+        contract.caches.levels = levels;
+        contract.caches.sizes[0] = size;
+        contract
+    };
+    let said = |contract: &Contract, cleaning| {
+        let [_, rule, remedy, _] = said(contract, &old(cleaning));
+        assert_eq!(rule, "only the host's own value can be had");
+        remedy
+    };
+    let uncleaned = contract(0x0200_0021, Some(2));
+    assert_eq!(
+        said(&uncleaned, Cleaning::Needless),
+        "run Linux 6.10 or newer on the host"
+    );
+    assert_eq!(
+        said(&uncleaned, Cleaning::Needed),
+        "launch with CLIDR_EL1=0x9200003"
+    );
+    let longer = contract(0x0920_0003, Some(3));
+    assert_eq!(
+        said(&longer, Cleaning::Needed),
+        "run Linux 6.3 or newer on the host"
+    );
+    let shorter = contract(0x0920_0003, Some(1));
+    assert_eq!(
+        said(&shorter, Cleaning::Needed),
+        "launch with CCSIDR_EL1[0]=0x2"
+    );
+}
+
+#[test]
+fn a_cache_that_an_older_kernel_does_not_list_is_listed_by_a_newer() {
+    let contract = contract_of(&host(&[]));
+    let mut old = host(&[]);
+    old.caches.writable = Writable::No;
+    old.caches.host.sizes[13] = None;
+    assert_eq!(
+        said(&contract, &old),
+        [
+            "CCSIDR_EL1[13]: promised 0x2, the host has none",
+            "a cache that the host's kernel knows",
+            "run Linux 6.3 or newer on the host",
+            "kernel (ENOENT)",
+        ]
+    );
+}
+
+#[test]
+fn another_kind_of_interrupt_controller_is_a_remedy_only_where_there_is_one() {
+    let contract = contract_of(&host(&[]));
+    let mut older = host(&[]);
+    older.gic_v2 = older.gic_v3.take();
+    let [text, _, remedy, judge] = said(&contract, &older);
+    assert_eq!(
+        text,
+        "interrupt controller: promised GICv3, the host has a GICv2"
+    );
+    assert_eq!(remedy, "launch with a GICv2");
+    assert_eq!(judge, "kernel (ENODEV)");
+    older.gic_v2 = None;
+    assert_eq!(reason(&contract, &older).remedy(), Remedy::OtherHardware);
 }
 
 #[test]
@@ -281,6 +491,31 @@ fn a_psci_version_is_no_newer_than_the_kernels() {
 }
 
 #[test]
+fn a_kernel_without_a_psci_register_has_the_one_version_that_it_always_had() {
+    let contract = contract_of(&host(&[]));
+    // KVM_REG_ARM_PSCI_VERSION is of Linux 4.17; 4.16 has PSCI 1.0 and 4.15 has 0.2.
+    for (minor, version) in [(16, "1.0"), (15, "0.2")] {
+        let old = HostProfile {
+            kernel: KernelRelease::new(4, minor),
+            psci_versions: PsciVersions::empty(),
+            ..host(&[])
+        };
+        assert_eq!(
+            said(&contract, &old),
+            [
+                format!(
+                    "KVM_REG_ARM_PSCI_VERSION: promised 1.3, the host has no register for it and \
+                     always {version}"
+                ),
+                "a kernel without the register always answers the same".to_owned(),
+                format!("launch with PSCI {version}"),
+                "kernel (ENOENT)".to_owned(),
+            ]
+        );
+    }
+}
+
+#[test]
 fn a_machine_that_core_serves_needs_the_filter_and_no_register() {
     let wishes = Wishes {
         served_by: ServedBy::Core(Dialect::Specification),
@@ -295,6 +530,23 @@ fn a_machine_that_core_serves_needs_the_filter_and_no_register() {
     assert_eq!(
         said(&contract, &old)[2],
         "run Linux 6.4 or newer on the host"
+    );
+}
+
+#[test]
+fn a_kernel_that_forgets_levels_is_silent_and_takes_sizes() {
+    // Linux 6.3 to 6.9: KVM_SET_ONE_REG of CLIDR_EL1 succeeds, and CPU_ON brings back the host's.
+    let mut forgets = host(&[]);
+    forgets.caches.writable = Writable::SizesOnly;
+    let mut contract = contract_of(&forgets);
+    contract.caches.sizes[0] = Some(0x4);
+    assert!(preflight(&contract, &forgets).is_accepted());
+    contract.caches.levels = 0x0a20_0023;
+    let reason = reason(&contract, &forgets);
+    assert_eq!(reason.judge(), Judge::Guest);
+    assert_eq!(
+        reason.remedy(),
+        Remedy::NewerKernel(KernelRelease::new(6, 10))
     );
 }
 
