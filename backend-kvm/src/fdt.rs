@@ -8,7 +8,7 @@ use vm_fdt::FdtWriter;
 
 use crate::address::Region;
 use crate::layout::{
-    GIC_DISTRIBUTOR, HYPERVISOR_TIMER_PPI, Layout, PHYSICAL_TIMER_PPI, PL011, PL011_SPI,
+    GIC_DISTRIBUTOR, HYPERVISOR_TIMER_PPI, Layout, PHYSICAL_TIMER_PPI, PL011, PL011_SPI, PMU_PPI,
     SECURE_TIMER_PPI, VIRTUAL_TIMER_PPI, mpidr,
 };
 
@@ -19,8 +19,19 @@ pub struct Description<'a> {
     pub layout: &'a Layout,
     /// The PSCI version that the guest is told: major in bits 31:16, minor in 15:0.
     pub psci_version: u32,
+    /// Whether the vCPUs have a performance monitor.
+    pub performance_monitor: PerformanceMonitor,
     /// The guest's arguments, `/chosen/bootargs`.
     pub arguments: Option<&'a str>,
+}
+
+/// Whether vCPUs have a performance monitor (PMUv3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PerformanceMonitor {
+    /// Each has one.
+    Present,
+    /// None has.
+    Absent,
 }
 
 /// Why a machine cannot be described.
@@ -63,6 +74,9 @@ impl Description<'_> {
         self.cpus(&mut fdt)?;
         self.psci(&mut fdt)?;
         timer(&mut fdt)?;
+        if self.performance_monitor == PerformanceMonitor::Present {
+            performance_monitor(&mut fdt)?;
+        }
         self.gic(&mut fdt)?;
         clock(&mut fdt)?;
         pl011(&mut fdt)?;
@@ -172,6 +186,14 @@ fn timer(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
     fdt.end_node(node)
 }
 
+/// Binding: arm/pmu.yaml.
+fn performance_monitor(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
+    let node = fdt.begin_node("pmu")?;
+    fdt.property_string("compatible", "arm,armv8-pmuv3")?;
+    fdt.property_array_u32("interrupts", &[PPI, PMU_PPI, LEVEL_HIGH])?;
+    fdt.end_node(node)
+}
+
 /// Binding: clock/fixed-clock.yaml. A PL011 driver computes its divisors from it.
 fn clock(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
     let node = fdt.begin_node("apb-pclk")?;
@@ -244,6 +266,7 @@ mod tests {
         Description {
             layout: &layout,
             psci_version,
+            performance_monitor: PerformanceMonitor::Absent,
             arguments,
         }
         .to_blob()
@@ -371,6 +394,21 @@ mod tests {
     }
 
     #[test]
+    fn a_performance_monitor_is_described_where_there_is_one() {
+        let layout = Layout::new(2, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap();
+        let description = Description {
+            layout: &layout,
+            psci_version: 0x1_0001,
+            performance_monitor: PerformanceMonitor::Present,
+            arguments: None,
+        };
+        let with = description.to_blob().unwrap();
+        assert_eq!(text(&with, "/pmu", "compatible"), "arm,armv8-pmuv3\0");
+        assert_eq!(cells(&with, "/pmu", "interrupts"), [1, 7, 4]);
+        assert_eq!(value(&blob(2, 0x1_0001, None), "/pmu", "compatible"), None);
+    }
+
+    #[test]
     fn the_console_is_the_pl011_and_has_its_clocks() {
         let blob = blob(1, 0x1_0001, None);
         assert_eq!(text(&blob, "/chosen", "stdout-path"), "/pl011@9000000\0");
@@ -409,6 +447,7 @@ mod tests {
         let description = Description {
             layout: &layout,
             psci_version: 0x1_0000,
+            performance_monitor: PerformanceMonitor::Absent,
             arguments: Some("a\0b"),
         };
         assert_eq!(description.to_blob(), Err(FdtError::ZeroInArguments));

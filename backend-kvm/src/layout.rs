@@ -186,7 +186,9 @@ pub const fn ppi(number: u32) -> u32 {
 }
 
 /// The INTID of a vCPU's performance monitor, where it is promised (PPI 7).
-pub const PMU_INTERRUPT: u32 = ppi(7);
+pub const PMU_INTERRUPT: u32 = ppi(PMU_PPI);
+/// The same as a private interrupt's number.
+pub const PMU_PPI: u32 = 7;
 /// The GICv3 distributor.
 pub const GIC_DISTRIBUTOR: Region = Region::fixed(0x0800_0000, 0x1_0000);
 /// One vCPU's redistributor: its RD_base and SGI_base frames.

@@ -4,8 +4,10 @@ use std::str::FromStr;
 
 use vambrace_core::firmware::{self, KvmGeneration};
 use vambrace_core::psci::PsciVersion;
+use vambrace_kvm::image::Version;
 use vambrace_kvm::layout::MAXIMUM_VCPUS;
 use vambrace_kvm::machine::{Config, Features, FirmwareKind, OnReset};
+use vambrace_kvm::sys::CpuList;
 
 use crate::failure::Failure;
 use crate::host_choice::version_of;
@@ -91,6 +93,34 @@ impl Dialect {
     }
 }
 
+/// `--host-cpus`
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct HostCpus {
+    /// The host's CPUs that vCPUs may run on, such as 0-3; on a machine with several kinds of CPU a
+    /// guest finds itself on any of them otherwise [default: those that this process may run on]
+    #[arg(long = "host-cpus", value_name = "LIST")]
+    list: Option<CpuList>,
+}
+
+impl HostCpus {
+    /// Keeps this thread, and those that it starts, on them.
+    pub(crate) fn keep(&self) -> Result<(), Failure> {
+        self.list.as_ref().map_or(Ok(()), keep_on)
+    }
+
+    /// The option as it is given inside a lab host.
+    pub(crate) fn inside(&self) -> Option<String> {
+        let list = self.list.as_ref();
+        list.map(|list| format!("--host-cpus={list}"))
+    }
+}
+
+/// Keeps this thread, and those that it starts, on these CPUs.
+pub(crate) fn keep_on(cpus: &CpuList) -> Result<(), Failure> {
+    let kept = cpus.keep_this_thread();
+    kept.map_err(|error| Failure::new(error.to_string()))
+}
+
 impl From<Firmware> for FirmwareKind {
     fn from(firmware: Firmware) -> Self {
         match firmware {
@@ -138,6 +168,30 @@ pub(crate) fn parse_psci(text: &str) -> Result<PsciVersion, String> {
         PsciVersion::from_value(u32::from(major) << 16 | u32::from(minor))
     };
     parse().ok_or_else(|| "write 0.1, 0.2, 1.0, 1.1, 1.2 or 1.3".into())
+}
+
+/// What a machine's usual PSCI version is to a guest that needs a certain one at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeastPsci {
+    /// Enough.
+    Met,
+    /// Too old; nobody asked for it, so that this one can be given instead.
+    Raised(PsciVersion),
+    /// Too old, and asked for, or there is none as new.
+    Unmet,
+}
+
+impl LeastPsci {
+    /// `asked` is what the command line names.
+    pub(crate) fn of(least: Version, usual: PsciVersion, asked: Option<PsciVersion>) -> Self {
+        if usual.value() >= least.value() {
+            return Self::Met;
+        }
+        match (PsciVersion::from_value(least.value()), asked) {
+            (Some(version), None) => Self::Raised(version),
+            (None, _) | (_, Some(_)) => Self::Unmet,
+        }
+    }
 }
 
 /// All of them together.
@@ -209,6 +263,21 @@ mod tests {
                 Err("write 0.1, 0.2, 1.0, 1.1, 1.2 or 1.3".into()),
                 "{wrong}"
             );
+        }
+    }
+
+    #[test]
+    fn a_least_version_raises_what_nobody_asked_for() {
+        let (v1_0, v1_1) = (PsciVersion::V1_0, PsciVersion::V1_1);
+        let least = |major, minor| Version { major, minor };
+        for (needed, asked, expected) in [
+            (least(1, 0), None, LeastPsci::Met),
+            (least(1, 0), Some(v1_0), LeastPsci::Met),
+            (least(1, 1), None, LeastPsci::Raised(v1_1)),
+            (least(1, 1), Some(v1_0), LeastPsci::Unmet),
+            (least(2, 0), None, LeastPsci::Unmet),
+        ] {
+            assert_eq!(LeastPsci::of(needed, v1_0, asked), expected, "{needed:?}");
         }
     }
 

@@ -21,8 +21,8 @@ use crate::host_choice::{Host, HostChoice, kernel_release};
 use crate::lab_host;
 use crate::last_line::LastLine;
 use crate::machine_options::{
-    DEFAULT_RESETS, Dialect, Size, config, parse_psci, parse_seconds, parse_vcpus, reset_too_many,
-    union,
+    DEFAULT_RESETS, Dialect, HostCpus, LeastPsci, Size, config, parse_psci, parse_seconds,
+    parse_vcpus, reset_too_many, union,
 };
 use crate::memory_files::{self, Load, Save};
 use crate::progress::say;
@@ -59,6 +59,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     under_contract: under_contract::Options,
+
+    #[command(flatten)]
+    host_cpus: HostCpus,
 
     /// How many vCPUs [default: what the image's header asks for, else 1]
     #[arg(long, value_name = "N", value_parser = parse_vcpus)]
@@ -191,11 +194,12 @@ impl Arguments {
 
     /// A newer PSCI than is usual here, if the header needs it and the command line names none.
     fn least_psci(&self, claim: Option<&Claim>, usual: PsciVersion) -> Option<PsciVersion> {
-        match claim?.psci? {
-            NeededPsci::AtLeast(least) if usual.value() < least.value() && self.psci.is_none() => {
-                PsciVersion::from_value(least.value())
-            }
-            NeededPsci::AtLeast(_) | NeededPsci::Exactly(_) => None,
+        let NeededPsci::AtLeast(least) = claim?.psci? else {
+            return None;
+        };
+        match LeastPsci::of(least, usual, self.psci) {
+            LeastPsci::Raised(version) => Some(version),
+            LeastPsci::Met | LeastPsci::Unmet => None,
         }
     }
 
@@ -205,6 +209,7 @@ impl Arguments {
         claim: Option<&Claim>,
         image: &[u8],
     ) -> Result<u8, Failure> {
+        self.host_cpus.keep()?;
         let host = sys::open()?;
         if config.contract.is_none() {
             let usual = Offer::of(&host)?.psci_version_of(&config)?;
@@ -322,6 +327,7 @@ impl Arguments {
             Some((_, option)) => arguments.push(option.into()),
             None => arguments.push(format!("--firmware={}", self.firmware.name()).into()),
         }
+        arguments.extend(self.host_cpus.inside().map(OsString::from));
         let mut option = |name: &str, value: Option<String>| {
             arguments.extend(value.map(|value| OsString::from(format!("--{name}={value}"))));
         };

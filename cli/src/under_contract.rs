@@ -7,8 +7,7 @@
 use std::path::PathBuf;
 
 use vambrace_core::contract::{Contract, HostProfile, Normalisation, ServedBy, preflight};
-use vambrace_core::firmware::{self, Services};
-use vambrace_core::psci::PsciOptions;
+use vambrace_core::firmware;
 use vambrace_formats::contract::to_toml;
 use vambrace_kvm::contract::Unkept;
 use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
@@ -61,22 +60,17 @@ impl Options {
     }
 }
 
-/// Who answers under a contract.
-pub(crate) const fn firmware(contract: &Contract) -> FirmwareKind {
-    match contract.served_by {
-        ServedBy::Kernel => FirmwareKind::Kernel,
-        ServedBy::Core(_) => FirmwareKind::Core,
-    }
-}
-
 /// What a test's header demands and a contract does not promise, in words; None if there is
 /// nothing.
 pub(crate) fn lacking(contract: &Contract, claim: &Claim) -> Option<String> {
-    let missing = claim.features - features(contract);
+    let missing = claim.features - Features::under(contract);
     if !missing.is_empty() {
         return Some(format!("needs {missing}"));
     }
-    if claim.firmware.is_some_and(|one| one != firmware(contract)) {
+    if claim
+        .firmware
+        .is_some_and(|one| one != FirmwareKind::under(contract))
+    {
         return Some("only core can show it, and KVM's own firmware answers".into());
     }
     let specification = ServedBy::Core(firmware::Dialect::Specification);
@@ -114,42 +108,6 @@ pub(crate) fn normalisations(
     let known = verdict.normalisations();
     (verdict.is_accepted() && !known.is_empty()).then(|| known.to_vec())
 }
-
-/// What the firmware has under a contract, by the names of headers.
-fn features(contract: &Contract) -> Features {
-    let options = OPTIONS.into_iter();
-    let options = options.filter(|(_, option)| contract.psci_options.contains(*option));
-    let services = SERVICES.into_iter();
-    let services = services.filter(|(_, service)| contract.services.contains(*service));
-    let features = options.map(|(feature, _)| feature);
-    let mut features: Features = features
-        .chain(services.map(|(feature, _)| feature))
-        .collect();
-    features.set(Features::PV_TIME, contract.stolen_time.is_some());
-    features
-}
-
-const OPTIONS: [(Features, PsciOptions); 9] = [
-    (Features::SYSTEM_SUSPEND, PsciOptions::SYSTEM_SUSPEND),
-    (Features::CPU_FREEZE, PsciOptions::CPU_FREEZE),
-    (Features::DEFAULT_SUSPEND, PsciOptions::CPU_DEFAULT_SUSPEND),
-    (Features::NODE_HW_STATE, PsciOptions::NODE_HW_STATE),
-    (Features::SUSPEND_MODE, PsciOptions::OS_INITIATED),
-    (Features::STATISTICS, PsciOptions::STATISTICS),
-    (Features::MEM_PROTECT, PsciOptions::MEM_PROTECT),
-    (
-        Features::CLEAN_INV_MEMREGION,
-        PsciOptions::CLEAN_INV_MEMREGION,
-    ),
-    (Features::EXTENDED_STATE_ID, PsciOptions::EXTENDED_STATE_ID),
-];
-
-const SERVICES: [(Features, Services); 4] = [
-    (Features::TRNG, Services::TRNG),
-    (Features::VENDOR_HYP, Services::VENDOR_FEATURES),
-    (Features::PTP, Services::PTP),
-    (Features::DISCOVER_IMPL, Services::DISCOVER_IMPL_CPUS),
-];
 
 const INSIDE: &str = "guest/contract.toml";
 

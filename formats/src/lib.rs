@@ -15,7 +15,7 @@ mod document;
 mod error;
 pub mod fleet;
 pub mod profile;
-mod words;
+pub mod words;
 
 use document::Table;
 

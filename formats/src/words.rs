@@ -1,16 +1,17 @@
 //! The words of both kinds of file, and the values they stand for.
 //!
-//! A word is one value and a value one word: what is written is read back as the same.
+//! A word is one value and a value one word: what is written is read back as the same. A command
+//! line that names parts of a contract has the same words.
 
 use vambrace_core::contract::{
     Capabilities, Cleaning, ClockPolicy, GicKind, PsciVersions, ValueSet, VcpuFeatures,
-    VectorLengths,
+    VectorLengths, Writable,
 };
 use vambrace_core::firmware::{Dialect, KvmGeneration, Level, Services, Workaround};
 use vambrace_core::psci::{PsciOptions, PsciVersion};
 
 /// Whose answers core gives.
-pub(crate) const DIALECTS: [(&str, Dialect); 5] = [
+pub const DIALECTS: [(&str, Dialect); 5] = [
     ("spec", Dialect::Specification),
     ("kvm-5.10", Dialect::Kvm(KvmGeneration::V5_10)),
     ("kvm-6.1", Dialect::Kvm(KvmGeneration::V6_1)),
@@ -59,7 +60,7 @@ pub(crate) const PSCI_OPTIONS: [(&str, PsciOptions); 11] = [
 ];
 
 /// A word for each bit; what the headers of guest tests call `discover-impl` is two of them.
-pub(crate) const SERVICES: [(&str, Services); 6] = [
+pub const SERVICES: [(&str, Services); 6] = [
     ("trng", Services::TRNG),
     ("pv-time", Services::PV_TIME),
     ("vendor-hyp", Services::VENDOR_FEATURES),
@@ -75,17 +76,27 @@ pub(crate) const WORKAROUNDS: [(&str, Workaround); 4] = [
     ("workaround-4", Workaround::Four),
 ];
 
-pub(crate) const LEVELS: [(&str, Level); 3] = [
+/// The levels of a workaround.
+pub const LEVELS: [(&str, Level); 3] = [
     ("not-available", Level::NotAvailable),
     ("available", Level::Available),
     ("not-required", Level::NotRequired),
 ];
 
-pub(crate) const GIC_KINDS: [(&str, GicKind); 2] = [("v2", GicKind::V2), ("v3", GicKind::V3)];
+/// The architectures of interrupt controllers.
+pub const GIC_KINDS: [(&str, GicKind); 2] = [("v2", GicKind::V2), ("v3", GicKind::V3)];
 
-pub(crate) const CLOCK_POLICIES: [(&str, ClockPolicy); 2] = [
+/// What goes on when a machine moves.
+pub const CLOCK_POLICIES: [(&str, ClockPolicy); 2] = [
     ("virtual", ClockPolicy::Virtual),
     ("virtual-and-physical", ClockPolicy::VirtualAndPhysical),
+];
+
+/// What of the shape of the caches can be replaced.
+pub(crate) const WRITABLE: [(&str, Writable); 3] = [
+    ("all", Writable::Yes),
+    ("sizes", Writable::SizesOnly),
+    ("none", Writable::No),
 ];
 
 /// Whether data caches have to be cleaned for instructions to be seen.
@@ -108,8 +119,16 @@ pub(crate) const CAPABILITIES: [(&str, Capabilities); 8] = [
     ("nested", Capabilities::NESTED),
 ];
 
+/// The value of a word.
+#[must_use]
+pub fn value<T: Copy>(word: &str, words: &[(&'static str, T)]) -> Option<T> {
+    let found = words.iter().find(|(known, _)| *known == word);
+    found.map(|(_, value)| *value)
+}
+
 /// The word of a value.
-pub(crate) fn word<T: Copy + PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
+#[must_use]
+pub fn word<T: Copy + PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
     let found = words.iter().find(|(_, known)| *known == value);
     // The tests show that every value has one.
     found.map_or("?", |(word, _)| word)
@@ -163,6 +182,7 @@ mod tests {
     fn one_to_one<T: Copy + PartialEq + std::fmt::Debug>(words: &[(&'static str, T)]) {
         for (index, (name, value)) in words.iter().enumerate() {
             assert_eq!(word(*value, words), *name);
+            assert_eq!(super::value(name, words), Some(*value));
             assert!(
                 words.iter().skip(index + 1).all(|(other, _)| other != name),
                 "{name}"
@@ -181,6 +201,7 @@ mod tests {
         one_to_one(&LEVELS);
         one_to_one(&GIC_KINDS);
         one_to_one(&CLOCK_POLICIES);
+        one_to_one(&WRITABLE);
         one_to_one(&CLEANING);
         one_to_one(&CAPABILITIES);
     }

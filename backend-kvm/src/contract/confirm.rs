@@ -107,6 +107,7 @@ impl<'h, H: Host> Confirmer<'h, H> {
             }
             order.settle(&mut vcpu)?;
         }
+        order.start_over(&mut vcpu, features)?;
         order.read_back(&vcpu, &mut heard)?;
         order.read_back_each(&vcpu, features, &mut heard)?;
         order.hardware(&self.hardware, &mut heard)?;

@@ -1,7 +1,7 @@
 //! The steps for the firmware: its registers, and who answers which calls.
 
 use vambrace_core::contract::{ServedBy, ServiceLimit, Subject};
-use vambrace_core::firmware::{Bitmap, Services, Workaround};
+use vambrace_core::firmware::Services;
 use vambrace_core::psci::PsciOptions;
 
 use super::order::{Order, compare, optional, tell};
@@ -23,7 +23,7 @@ impl Order<'_> {
         };
         let register = RegisterId::PSCI_VERSION;
         tell(vcpu, Subject::PsciVersion, register, version, witness)?;
-        for (workaround, register) in WORKAROUNDS {
+        for (workaround, register) in RegisterId::WORKAROUNDS {
             let level = self.contract.workarounds.level(workaround);
             let value = workaround.register_value(level);
             // A kernel without the register answers as one with level 0.
@@ -81,7 +81,7 @@ impl Order<'_> {
         vcpu: &mut V,
         witness: &mut W,
     ) -> Result<(), W::Error> {
-        for (bitmap, register) in BITMAPS {
+        for (bitmap, register) in RegisterId::BITMAPS {
             let promised = self.contract.services.register(bitmap);
             let unasked = self.kernel.services(bitmap);
             if optional(vcpu, register)?.is_some() || unasked != ServiceLimit::Fixed(promised) {
@@ -98,7 +98,7 @@ impl Order<'_> {
         vcpu: &mut V,
         witness: &mut W,
     ) -> Result<(), W::Error> {
-        for (bitmap, register) in BITMAPS {
+        for (bitmap, register) in RegisterId::BITMAPS {
             let promised = self.contract.services.register(bitmap);
             let mut offered = match self.kernel.services(bitmap) {
                 ServiceLimit::Chosen(bits) | ServiceLimit::Fixed(bits) => bits,
@@ -126,21 +126,9 @@ pub(crate) fn forwarded_to_core(services: Services) -> &'static [(u32, u32)] {
     }
 }
 
-const WORKAROUNDS: [(Workaround, RegisterId); 3] = [
-    (Workaround::One, RegisterId::WORKAROUND_1),
-    (Workaround::Two, RegisterId::WORKAROUND_2),
-    (Workaround::Three, RegisterId::WORKAROUND_3),
-];
-
-pub(super) const BITMAPS: [(Bitmap, RegisterId); 4] = [
-    (Bitmap::Standard, RegisterId::STD_BITMAP),
-    (Bitmap::StandardHypervisor, RegisterId::STD_HYP_BITMAP),
-    (Bitmap::VendorHypervisor, RegisterId::VENDOR_HYP_BITMAP),
-    (Bitmap::VendorHypervisor2, RegisterId::VENDOR_HYP_BITMAP_2),
-];
-
 /// How a guest learns on which CPUs it may find itself. KVM only advertises it.
-const LISTING: Services = Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS);
+pub(crate) const LISTING: Services =
+    Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS);
 
 /// DISCOVER_IMPL_VER and DISCOVER_IMPL_CPUS.
 const DISCOVERY: &[(u32, u32)] = &[(0xc600_0040, 2)];

@@ -18,8 +18,12 @@
 //! 11 PMCR_EL0.N                                                          each vCPU
 //! 12 the offset of both counters, once
 //! 13 a run of the first vCPU that a kick ends before it begins: kernels settle some fields then
-//! 14 everything that has a register is read back
+//! 14 KVM_ARM_VCPU_INIT again: kernels set some registers anew, then as at CPU_ON   each vCPU
+//! 15 everything that has a register is read back
 //! ```
+//!
+//! Before all that a machine looks whether its guest was told of every kind of CPU on which its vCPUs
+//! may find themselves, which no kernel judges.
 //!
 //! A machine does this and stops at the first no. [`confirm()`] does the same on a scratch VM, goes
 //! on after each no as [`preflight`](vambrace_core::contract::preflight) does, and returns all of
@@ -46,6 +50,6 @@ pub use witness::{Confirmation, Difference, Refusal};
 
 pub use witness::Unkept;
 
-pub(crate) use firmware::forwarded_to_core;
-pub(crate) use order::{Order, vcpu_features};
+pub(crate) use firmware::{LISTING, forwarded_to_core};
+pub(crate) use order::{Order, USUAL_BITS, usual_vm, vcpu_features};
 pub(crate) use witness::{Failure, Strict, Witness};

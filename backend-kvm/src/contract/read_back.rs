@@ -2,17 +2,14 @@
 
 use vambrace_core::contract::{ServedBy, Subject};
 use vambrace_core::cpu::IdRegister;
+use vambrace_core::vendor_hyp::Implementation;
 
-use super::firmware::BITMAPS;
-use super::order::{Order, compare, identity, optional};
-use super::witness::{Difference, Witness};
+use super::order::{Order, PMCR_N, compare, identity, optional};
+use super::witness::{Difference, Unkept, Witness};
 use crate::sys::{Hardware, RegisterId, VcpuFeatures, VcpuOps};
 
 impl Order<'_> {
-    /// Step 14 for what the whole VM has, asked of its first vCPU.
-    ///
-    /// Levels of workarounds are not among it: KVM checks what is written, stores nothing, and
-    /// reads as the host's own.
+    /// Step 15 for what the whole VM has, asked of its first vCPU.
     pub(crate) fn read_back<V: VcpuOps, W: Witness>(
         &self,
         vcpu: &V,
@@ -34,11 +31,12 @@ impl Order<'_> {
                 compare_fields(register, value, vcpu.register(id)?, witness)?;
             }
         }
+        self.levels(vcpu, witness)?;
         if self.contract.served_by == ServedBy::Kernel {
             let version = u64::from(self.contract.psci_version.value());
             let register = RegisterId::PSCI_VERSION;
             self.look(vcpu, Subject::PsciVersion, register, version, witness)?;
-            for (bitmap, register) in BITMAPS {
+            for (bitmap, register) in RegisterId::BITMAPS {
                 if optional(vcpu, register)?.is_some() {
                     let promised = self.contract.services.register(bitmap);
                     self.look(vcpu, Subject::Services(bitmap), register, promised, witness)?;
@@ -48,7 +46,22 @@ impl Order<'_> {
         Ok(())
     }
 
-    /// Step 14 for what each vCPU has of its own.
+    /// KVM checks the level that is written and stores nothing: it reads as the host's own, and so a
+    /// guest is told.
+    fn levels<V: VcpuOps, W: Witness>(&self, vcpu: &V, witness: &mut W) -> Result<(), W::Error> {
+        for (workaround, register) in RegisterId::WORKAROUNDS {
+            let subject = Subject::Workaround(workaround);
+            if !witness.has_refused(subject)
+                && let Some(read) = optional(vcpu, register)?
+            {
+                let level = self.contract.workarounds.level(workaround);
+                compare(subject, workaround.register_value(level), read, witness)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 15 for what each vCPU has of its own.
     pub(crate) fn read_back_each<V: VcpuOps, W: Witness>(
         &self,
         vcpu: &V,
@@ -57,6 +70,14 @@ impl Order<'_> {
     ) -> Result<(), W::Error> {
         for (subject, register, value) in self.cache_registers() {
             self.look(vcpu, subject, register, value, witness)?;
+        }
+        if let Some(promised) = self.promised_counters(features) {
+            let read = vcpu.register(RegisterId::PMCR_EL0)? & PMCR_N;
+            let read = read >> PMCR_N.trailing_zeros();
+            let subject = Subject::PmuCounters;
+            if !witness.has_refused(subject) {
+                compare(subject, promised, read, witness)?;
+            }
         }
         let subject = Subject::VectorLengths;
         if !features.contains(VcpuFeatures::SVE) || witness.has_refused(subject) {
@@ -89,6 +110,28 @@ impl Order<'_> {
             registers.cntfrq_el0,
             witness,
         )
+    }
+
+    /// Whether the guest was told of every CPU on which its vCPUs may find themselves. Kernels do
+    /// not judge that.
+    pub(crate) fn cpus(&self, hardware: &Hardware) -> Result<(), Unkept> {
+        let told = |midr, revidr| {
+            let is = |one: Implementation| (one.midr, one.revidr) == (midr, revidr);
+            let mut all = self.contract.implementations.iter();
+            match self.contract.implementations.is_empty() {
+                true => is(self.contract.implementation),
+                false => all.any(is),
+            }
+        };
+        for cpu in &hardware.cpus {
+            if let (Some(midr), Some(revidr)) = (cpu.midr, cpu.revidr)
+                && !told(midr, revidr)
+            {
+                let cpu = cpu.number;
+                return Err(Unkept::UnlistedCpu { cpu, midr, revidr });
+            }
+        }
+        Ok(())
     }
 
     fn look<V: VcpuOps, W: Witness>(

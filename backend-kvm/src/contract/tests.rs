@@ -208,6 +208,8 @@ fn kvm_is_told_in_the_order_that_it_needs() {
             },
             set(RegisterId::PMCR_EL0, 6 << 11),
             Operation::SetCounterOffset(0),
+            Operation::Run,
+            Operation::Init(features),
             Operation::Register(PFR0),
         ],
     );
@@ -295,6 +297,24 @@ fn a_workaround_without_a_register_is_told_unless_it_is_not_available() {
         .workarounds
         .with(Workaround::Three, Level::NotAvailable);
     assert!(!refusals(&host, &contract).contains(&expected));
+}
+
+#[test]
+fn a_level_that_the_host_keeps_above_the_promised_one_is_a_difference() {
+    // KVM checks the level that is written and reads as its own.
+    let host = host().with_rule(RegisterId::WORKAROUND_3, |_| Ok(2));
+    let contract = contract();
+    let heard = confirm(&host, &contract).unwrap();
+    assert_eq!(heard.refusals, []);
+    assert_eq!(
+        heard.differences,
+        [Difference {
+            subject: Subject::Workaround(Workaround::Three),
+            field: None,
+            written: 1,
+            read: 2,
+        }]
+    );
 }
 
 #[test]
@@ -423,14 +443,31 @@ fn counters_that_are_silently_fewer_are_a_difference() {
 }
 
 #[test]
-fn counters_that_the_cpu_lacks_are_a_difference_though_the_register_keeps_them() {
+fn counters_that_a_vcpu_loses_when_it_is_reset_are_a_difference() {
     let contract = Contract {
         pmu_counters: Some(8),
         ..everything()
     };
+    assert_eq!(differences(&host(), &contract), [""; 0]);
+    // As before Linux 6.7.
+    let host = host().with_anew(RegisterId::PMCR_EL0);
     assert_eq!(
-        differences(&host(), &contract),
+        differences(&host, &contract),
         ["PMCR_EL0.N was set to 0x8 and reads as 0x6"]
+    );
+}
+
+#[test]
+fn caches_that_a_vcpu_loses_when_it_is_reset_are_a_difference() {
+    let mut contract = contract();
+    contract.caches.levels = 0x0920_0003;
+    assert_eq!(differences(&host(), &contract), [""; 0]);
+    // As Linux 6.3 to 6.9.
+    let host = host().with_anew(RegisterId::CLIDR_EL1);
+    assert_eq!(refusals(&host, &contract), []);
+    assert_eq!(
+        differences(&host, &contract),
+        ["CLIDR_EL1 was set to 0x9200003 and reads as 0xa200023"]
     );
 }
 

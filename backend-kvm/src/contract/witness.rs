@@ -55,6 +55,19 @@ pub enum Unkept {
     /// The kernel took it, and the guest would see something else.
     #[error("{0}")]
     Changed(Difference),
+    /// The guest could find itself on a CPU that it was not told of.
+    #[error(
+        "the guest could run on CPU {cpu}, which says MIDR_EL1 {midr:#x} and REVIDR_EL1 {revidr:#x} and \
+         is none that it was told of: keep it on others (--host-cpus)"
+    )]
+    UnlistedCpu {
+        /// The CPU's number.
+        cpu: u32,
+        /// Its MIDR_EL1.
+        midr: u64,
+        /// Its REVIDR_EL1.
+        revidr: u64,
+    },
 }
 
 /// Hears what a host says to a contract, and decides whether to go on.
@@ -167,7 +180,13 @@ impl fmt::Display for Difference {
             None => write!(f, "{}", self.subject)?,
         }
         let Self { written, read, .. } = self;
-        write!(f, " was set to {written:#x} and reads as {read:#x}")
+        write!(f, " was set to {written:#x} and reads as {read:#x}")?;
+        match self.subject {
+            Subject::Workaround(_) => f.write_str(
+                ", the host's own level: a guest launched here is told more than it was promised",
+            ),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -60,16 +60,14 @@ impl Kernel {
         }
     }
 
-    /// The answer to DISCOVER_IMPL_VER or DISCOVER_IMPL_CPUS (Linux, `Documentation/virt/kvm/arm/
-    /// hypercalls.rst`); None for another function.
+    /// The answer to DISCOVER_IMPL_VER or DISCOVER_IMPL_CPUS; None for another function.
     fn discovery<V: VcpuOps>(&self, vcpu: &V, function: u32) -> sys::Result<Option<[u64; 4]>> {
-        let mut all = self.implementations.iter();
         Ok(match function {
-            DISCOVER_IMPL_VER => Some([SUCCESS, DISCOVERY_1_0, all.len() as u64, 0]),
+            DISCOVER_IMPL_VER => Some(self.implementations.registers()),
             DISCOVER_IMPL_CPUS => {
-                let index = usize::try_from(vcpu.register(RegisterId::X[1])?);
-                Some(match index.ok().and_then(|index| all.nth(index)) {
-                    Some(cpu) => [SUCCESS, cpu.midr, cpu.revidr, cpu.aidr],
+                let index = vcpu.register(RegisterId::X[1])?;
+                Some(match self.implementations.get(index) {
+                    Some(cpu) => cpu.registers(),
                     None => [INVALID_PARAMETER.cast_unsigned(), 0, 0, 0],
                 })
             }
@@ -238,12 +236,8 @@ fn reset<V: VcpuOps>(vcpu: &V, event: sys::SystemEvent) -> sys::Result<Reset> {
 /// PSCI's return code (DEN0022 §5.2.2).
 const DENIED: i64 = -3;
 
-/// SMCCC's return codes (DEN0028 §7.1).
-const SUCCESS: u64 = 0;
+/// SMCCC's return code (DEN0028 §7.1).
 const INVALID_PARAMETER: i64 = -3;
 
 const DISCOVER_IMPL_VER: u32 = 0xc600_0040;
 const DISCOVER_IMPL_CPUS: u32 = 0xc600_0041;
-
-/// The version of the discovery functions.
-const DISCOVERY_1_0: u64 = 0x1_0000;

@@ -32,17 +32,39 @@ impl Named {
     ///
     /// [`Error::OtherThanContract`] with the first option that is something else.
     pub fn check(&self, contract: &Contract) -> Result<(), Error> {
-        let firmware = firmware(contract);
+        let firmware = FirmwareKind::under(contract);
         agree("--firmware", self.firmware, Some(firmware), firmware_name)?;
         agree("--dialect", self.dialect, dialect(contract), dialect_name)?;
         let version = Some(contract.psci_version);
         agree("--psci", self.psci_version, version, |version| {
             version.to_string()
         })?;
-        let features = Some(features(contract));
+        let features = Some(Features::under(contract));
         agree("--with", self.features, features, |features| {
             features.to_string()
         })
+    }
+}
+
+impl FirmwareKind {
+    /// Who answers under `contract`.
+    #[must_use]
+    pub const fn under(contract: &Contract) -> Self {
+        match contract.served_by {
+            ServedBy::Kernel => Self::Kernel,
+            ServedBy::Core(_) => Self::Core,
+        }
+    }
+}
+
+impl Features {
+    /// What the firmware has under `contract`. Of stolen time there is nothing to count without its
+    /// structure.
+    #[must_use]
+    pub fn under(contract: &Contract) -> Self {
+        let mut features = core_config::features(contract.psci_options, contract.services);
+        features.set(Self::PV_TIME, contract.stolen_time.is_some());
+        features
     }
 }
 
@@ -61,10 +83,10 @@ pub(super) fn settled(config: Config) -> Result<Config, Error> {
         return Err(Error::ContractStolenTime { place });
     }
     Ok(Config {
-        firmware: firmware(contract),
+        firmware: FirmwareKind::under(contract),
         dialect: dialect(contract).unwrap_or(config.dialect),
         psci_version: Some(contract.psci_version),
-        features: features(contract),
+        features: Features::under(contract),
         ..config
     })
 }
@@ -110,25 +132,11 @@ fn agree<T: PartialEq + Copy>(
     }
 }
 
-fn firmware(contract: &Contract) -> FirmwareKind {
-    match contract.served_by {
-        ServedBy::Kernel => FirmwareKind::Kernel,
-        ServedBy::Core(_) => FirmwareKind::Core,
-    }
-}
-
 fn dialect(contract: &Contract) -> Option<Dialect> {
     match contract.served_by {
         ServedBy::Kernel => None,
         ServedBy::Core(dialect) => Some(dialect),
     }
-}
-
-/// Of stolen time there is nothing to count without its structure.
-fn features(contract: &Contract) -> Features {
-    let mut features = core_config::features(contract.psci_options, contract.services);
-    features.set(Features::PV_TIME, contract.stolen_time.is_some());
-    features
 }
 
 fn firmware_name(firmware: FirmwareKind) -> String {

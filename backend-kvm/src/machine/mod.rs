@@ -32,7 +32,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use vambrace_core::SystemEvent;
-use vambrace_core::contract::{Contract, Normalisation};
+use vambrace_core::contract::{Contract, Normalisation, VcpuFeatures};
 use vambrace_core::firmware::Dialect;
 use vambrace_core::psci::{PsciVersion, Reset};
 use vambrace_core::smccc::{Endianness, ExecutionState};
@@ -41,7 +41,7 @@ use vambrace_core::vcpu::ResetState;
 use self::core_config::core_config;
 use self::promise::Promise;
 use self::setup::{Blueprint, Built};
-use crate::fdt;
+use crate::fdt::{self, PerformanceMonitor};
 use crate::firmware::{AnswerFlip, Core, Firmware, Kernel, Surroundings};
 use crate::image::Plan;
 use crate::layout::Layout;
@@ -345,6 +345,7 @@ impl<'a> Machine<'a> {
         let description = fdt::Description {
             layout: &self.layout,
             psci_version: promise.psci_version.value(),
+            performance_monitor: self.performance_monitor(),
             arguments: self.config.boot_arguments.as_deref(),
         };
         let tree = description.to_blob()?;
@@ -363,6 +364,16 @@ impl<'a> Machine<'a> {
             self.plan.execution_state(),
             Endianness::Little,
         ))
+    }
+
+    /// Only a contract gives vCPUs one.
+    fn performance_monitor(&self) -> PerformanceMonitor {
+        match &self.config.contract {
+            Some(contract) if contract.vcpu_features.contains(VcpuFeatures::PMU) => {
+                PerformanceMonitor::Present
+            }
+            Some(_) | None => PerformanceMonitor::Absent,
+        }
     }
 
     /// Core's machine: the same vCPUs, RAM and promises.

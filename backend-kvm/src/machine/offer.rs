@@ -1,10 +1,11 @@
 //! What a host's KVM offers, asked of a machine that never runs.
 
-use vambrace_core::firmware::Workaround;
-use vambrace_core::psci::PsciVersion;
+use vambrace_core::firmware::Services;
+use vambrace_core::psci::{PsciOptions, PsciVersion};
 
 use super::promise::Promise;
-use super::{Config, Error, Features, FirmwareKind, setup};
+use super::{Config, Error, Features, FirmwareKind, core_config, setup};
+use crate::contract::LISTING;
 use crate::sys::{Capability, Errno, Host, RegisterId, VcpuOps, VmOps};
 
 /// What matters of a host before a machine is made for it.
@@ -43,9 +44,9 @@ pub enum Aarch32 {
 /// Firmware registers as a host has them; None for those that its kernel does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Registers {
-    /// In the order of [`WORKAROUNDS`].
+    /// In the order of [`RegisterId::WORKAROUNDS`].
     pub(super) workarounds: [Option<u64>; 3],
-    /// The bits that can be set, in the order of [`BITMAPS`].
+    /// The bits that can be set, in the order of [`RegisterId::BITMAPS`].
     pub(super) bitmaps: [Option<u64>; 4],
 }
 
@@ -115,36 +116,27 @@ impl Registers {
             workarounds: [None; 3],
             bitmaps: [None; 4],
         };
-        for (value, (register, _)) in registers.workarounds.iter_mut().zip(WORKAROUNDS) {
+        let levels = registers.workarounds.iter_mut();
+        for (value, (_, register)) in levels.zip(RegisterId::WORKAROUNDS) {
             *value = optional(vcpu, register)?;
         }
-        for (value, bitmap) in registers.bitmaps.iter_mut().zip(BITMAPS) {
-            // All that KVM has is on at first, but for the youngest bitmap.
-            *value = optional(vcpu, bitmap.register)?.map(|on| on | bitmap.off_at_first);
+        let bitmaps = registers.bitmaps.iter_mut();
+        for (value, (bitmap, register)) in bitmaps.zip(RegisterId::BITMAPS) {
+            // All that KVM has is on at first, but for the youngest services.
+            *value = optional(vcpu, register)?.map(|on| on | LISTING.register(bitmap));
         }
         Ok(registers)
     }
 
     /// What the bitmaps can switch on.
     fn features(&self) -> Features {
-        let mut features = Features::empty();
-        for (value, bitmap) in self.bitmaps.iter().zip(BITMAPS) {
-            for &(feature, bits) in bitmap.features {
-                features.set(feature, value.unwrap_or(0) & bits == bits);
-            }
-        }
-        features
+        let bitmaps = self.bitmaps.iter().zip(RegisterId::BITMAPS);
+        let services = bitmaps.fold(Services::empty(), |services, (value, (bitmap, _))| {
+            let known = value.unwrap_or(0) & Services::all().register(bitmap);
+            services.with_register(bitmap, known).unwrap_or(services)
+        });
+        core_config::features(PsciOptions::empty(), services)
     }
-}
-
-/// A bitmap of services that KVM answers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bitmap {
-    pub(super) register: RegisterId,
-    /// Which bits a feature stands for.
-    pub(super) features: &'static [(Features, u64)],
-    /// Bits that the kernel has without setting them before it is asked to.
-    off_at_first: u64,
 }
 
 fn psci_version<V: VcpuOps>(vcpu: &V) -> Result<PsciVersion, Error> {
@@ -164,36 +156,6 @@ fn optional<V: VcpuOps>(vcpu: &V, register: RegisterId) -> Result<Option<u64>, E
         Err(error) => Err(error.into()),
     }
 }
-
-/// KVM's bitmaps, and which bit is what (`uapi/asm/kvm.h`, KVM_REG_ARM_*_BIT_*).
-pub(super) const BITMAPS: [Bitmap; 4] = [
-    Bitmap {
-        register: RegisterId::STD_BITMAP,
-        features: &[(Features::TRNG, 1 << 0)],
-        off_at_first: 0,
-    },
-    Bitmap {
-        register: RegisterId::STD_HYP_BITMAP,
-        features: &[(Features::PV_TIME, 1 << 0)],
-        off_at_first: 0,
-    },
-    Bitmap {
-        register: RegisterId::VENDOR_HYP_BITMAP,
-        features: &[(Features::VENDOR_HYP, 1 << 0), (Features::PTP, 1 << 1)],
-        off_at_first: 0,
-    },
-    Bitmap {
-        register: RegisterId::VENDOR_HYP_BITMAP_2,
-        features: &[(Features::DISCOVER_IMPL, 0b11)],
-        off_at_first: 0b11,
-    },
-];
-
-pub(super) const WORKAROUNDS: [(RegisterId, Workaround); 3] = [
-    (RegisterId::WORKAROUND_1, Workaround::One),
-    (RegisterId::WORKAROUND_2, Workaround::Two),
-    (RegisterId::WORKAROUND_3, Workaround::Three),
-];
 
 #[cfg(test)]
 mod tests {
@@ -217,8 +179,8 @@ mod tests {
             .without(Capability::SystemSuspend)
             .without_smccc_filter()
             .with_register(RegisterId::PSCI_VERSION, 0x1_0000);
-        for bitmap in BITMAPS {
-            host.fail(Operation::Register(bitmap.register), Errno::ENOENT);
+        for (_, bitmap) in RegisterId::BITMAPS {
+            host.fail(Operation::Register(bitmap), Errno::ENOENT);
         }
         host
     }

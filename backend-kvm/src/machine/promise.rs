@@ -10,7 +10,7 @@ use vambrace_core::firmware::{Level, Workarounds};
 use vambrace_core::psci::PsciVersion;
 use vambrace_core::vendor_hyp::{Implementation, Implementations};
 
-use super::offer::{BITMAPS, Registers, WORKAROUNDS};
+use super::offer::Registers;
 use super::{Config, Error, Features, FirmwareKind, Offer, core_config};
 use crate::sys::{self, RegisterId, VcpuOps};
 
@@ -44,14 +44,10 @@ impl Promise {
         let psci_version = psci_version(config, offer)?;
         check_features(config, offer)?;
         let mut registers = offer.registers;
-        for (value, bitmap) in registers.bitmaps.iter_mut().zip(BITMAPS) {
-            let named = bitmap
-                .features
-                .iter()
-                .filter(|(feature, _)| config.features.contains(*feature));
-            let bits = named.fold(0, |bits, (_, bit)| bits | bit);
+        let named = core_config::services(config.features);
+        for (value, (bitmap, _)) in registers.bitmaps.iter_mut().zip(RegisterId::BITMAPS) {
             // Under core, what KVM lacks is core's alone.
-            *value = value.map(|possible| possible & bits);
+            *value = value.map(|possible| possible & named.register(bitmap));
         }
         Ok(Self {
             psci_version,
@@ -106,9 +102,9 @@ impl Promise {
         };
         let version = psci_version.value();
         vcpu.set_register(RegisterId::PSCI_VERSION, version.into())?;
-        let workarounds = WORKAROUNDS.map(|(register, _)| register);
+        let workarounds = RegisterId::WORKAROUNDS.map(|(_, register)| register);
         let workarounds = workarounds.into_iter().zip(registers.workarounds);
-        let bitmaps = BITMAPS.map(|bitmap| bitmap.register);
+        let bitmaps = RegisterId::BITMAPS.map(|(_, register)| register);
         let bitmaps = bitmaps.into_iter().zip(registers.bitmaps);
         for (register, value) in workarounds.chain(bitmaps) {
             if let Some(value) = value {
@@ -156,8 +152,9 @@ fn check_features(config: &Config, offer: &Offer) -> Result<(), Error> {
 
 /// KVM's levels: of workarounds 1 and 3 0, 1 and 2; of workaround 2 0 and 3.
 fn workarounds(registers: &Registers) -> Workarounds {
-    let levels = WORKAROUNDS.into_iter().zip(registers.workarounds);
-    levels.fold(Workarounds::NONE, |promised, ((_, workaround), value)| {
+    let levels = RegisterId::WORKAROUNDS.into_iter();
+    let levels = levels.zip(registers.workarounds);
+    levels.fold(Workarounds::NONE, |promised, ((workaround, _), value)| {
         let level = match value {
             None | Some(0) => Level::NotAvailable,
             Some(1) => Level::Available,
@@ -273,13 +270,10 @@ pub(super) mod tests {
     #[test]
     fn registers_that_the_kernel_does_not_know_are_not_written() {
         let host = FakeHost::new();
-        let workarounds = WORKAROUNDS.map(|(register, _)| register);
-        for register in BITMAPS
-            .map(|bitmap| bitmap.register)
-            .iter()
-            .chain(&workarounds)
-        {
-            host.fail(Operation::Register(*register), Errno::ENOENT);
+        let workarounds = RegisterId::WORKAROUNDS.map(|(_, register)| register);
+        let bitmaps = RegisterId::BITMAPS.map(|(_, register)| register);
+        for register in bitmaps.into_iter().chain(workarounds) {
+            host.fail(Operation::Register(register), Errno::ENOENT);
         }
         let promise = promised(&host, &kernel(1)).unwrap();
         assert_eq!(promise.workarounds, Workarounds::NONE);

@@ -74,10 +74,11 @@ impl Blueprint<'_> {
             return Ok(None);
         };
         let hardware = host.hardware();
-        let kernel = probe::release(&hardware.kernel)?;
+        let order = Order::new(contract, probe::release(&hardware.kernel)?);
+        order.cpus(&hardware)?;
         Ok(Some(Terms {
             contract,
-            order: Order::new(contract, kernel),
+            order,
             strict: Strict {
                 normalisations: &self.config.normalisations,
             },
@@ -99,6 +100,14 @@ impl Blueprint<'_> {
             ExecutionState::Aarch32 => psci | VcpuFeatures::EL1_32BIT,
         }
     }
+
+    /// What vCPU `index` is initialised with.
+    fn features_of(&self, index: u16) -> VcpuFeatures {
+        match self.config.firmware {
+            FirmwareKind::Core => self.features(),
+            FirmwareKind::Kernel => Kernel::features(self.features(), index.into()),
+        }
+    }
 }
 
 /// A contract, and what it takes to tell a host of it.
@@ -111,7 +120,7 @@ struct Terms<'a> {
 
 /// What the host offers, asked of a VM with one vCPU that never runs.
 pub(crate) fn offer_of<H: Host>(host: &H) -> Result<Offer, Error> {
-    let vm = host.create_vm(usual_address_bits(host.capability(Capability::VmIpaSize)?))?;
+    let vm = contract::usual_vm(host)?;
     let mut vcpu = vm.create_vcpu(0)?;
     vcpu.init(VcpuFeatures::PSCI_0_2)?;
     Offer::probe(&vm, &vcpu)
@@ -172,10 +181,7 @@ impl<V: VmOps> WithVcpus<V> {
     ) -> Result<Initialised<V>, Error> {
         let features = blueprint.features();
         for (index, vcpu) in (0..).zip(&mut self.vcpus) {
-            let made = vcpu.init(match blueprint.config.firmware {
-                FirmwareKind::Core => features,
-                FirmwareKind::Kernel => Kernel::features(features, index.into()),
-            });
+            let made = vcpu.init(blueprint.features_of(index));
             match terms {
                 Some(terms) => terms.initialised(vcpu, features, made)?,
                 None => made?,
@@ -296,7 +302,7 @@ impl<V: VmOps> WithFirmware<V> {
         gic.set_interrupt_count(layout::INTERRUPTS)?;
         gic.initialise()?;
         if let Some(terms) = terms {
-            terms.complete(&self.vm, &mut self.vcpus, &gic, blueprint.features())?;
+            terms.complete(&self.vm, &mut self.vcpus, &gic, blueprint)?;
         }
         Ok(Built {
             vm: self.vm,
@@ -345,8 +351,9 @@ impl Terms<'_> {
         vm: &V,
         vcpus: &mut [V::Vcpu],
         gic: &V::Gic,
-        features: VcpuFeatures,
+        blueprint: &Blueprint<'_>,
     ) -> Result<(), Error> {
+        let features = blueprint.features();
         let mut strict = self.strict;
         self.order.gic_revision(gic, &mut strict)?;
         for vcpu in &mut *vcpus {
@@ -358,6 +365,9 @@ impl Terms<'_> {
         }
         self.order.clock(vm, &vcpus[0], &mut strict)?;
         self.order.settle(&mut vcpus[0])?;
+        for (index, vcpu) in (0..).zip(&mut *vcpus) {
+            self.order.start_over(vcpu, blueprint.features_of(index))?;
+        }
         self.order.read_back(&vcpus[0], &mut strict)?;
         for vcpu in &*vcpus {
             self.order.read_back_each(vcpu, features, &mut strict)?;
@@ -389,12 +399,7 @@ fn address_bits<H: Host>(host: &H, layout: &Layout) -> Result<u32, Error> {
     let most = host.capability(Capability::VmIpaSize)?;
     layout.check_address_space(u8::try_from(most).unwrap_or(u8::MAX))?;
     let needed = u64::BITS - layout.end().value().saturating_sub(1).leading_zeros();
-    Ok(needed.max(usual_address_bits(most)))
-}
-
-/// KVM's usual 40, or fewer on a host that has no more.
-fn usual_address_bits(most: u32) -> u32 {
-    most.min(40)
+    Ok(needed.max(most.min(contract::USUAL_BITS)))
 }
 
 /// KVM derives each vCPU's affinity from its index; the device tree and core do likewise.

@@ -10,7 +10,11 @@ use crate::sys::{Host, RegisterId};
 pub(super) fn limits<H: Host>(scratch: &mut Scratch<'_, H>) -> Result<CacheLimits> {
     let levels = required(scratch, RegisterId::CLIDR_EL1)?;
     let ctr = required(scratch, RegisterId::CTR_EL0)?;
-    let mut writable = other(scratch, RegisterId::CLIDR_EL1, levels, CLIDR_TTYPE1)?;
+    let mut writable = match other(scratch, RegisterId::CLIDR_EL1, levels, CLIDR_TTYPE1)? {
+        Answer::Stored => Writable::Yes,
+        Answer::Rewritten(_) => Writable::SizesOnly,
+        Answer::Refused => Writable::No,
+    };
     let mut sizes = [None; CACHES];
     for (selector, size) in (0..).zip(&mut sizes) {
         let register = RegisterId::ccsidr(selector);
@@ -18,10 +22,9 @@ pub(super) fn limits<H: Host>(scratch: &mut Scratch<'_, H>) -> Result<CacheLimit
             continue;
         };
         *size = u32::try_from(value).ok();
-        writable = match other(scratch, register, value, CCSIDR_SETS)? {
-            Writable::Yes => writable,
-            Writable::No => Writable::No,
-        };
+        if other(scratch, register, value, CCSIDR_SETS)? != Answer::Stored {
+            writable = Writable::No;
+        }
     }
     Ok(CacheLimits {
         host: Caches { levels, sizes },
@@ -37,17 +40,15 @@ fn required<H: Host>(scratch: &Scratch<'_, H>, register: RegisterId) -> Result<u
     scratch.register(register)?.ok_or(Error::Missing(register))
 }
 
-/// Whether a register takes another value: one with a bit flipped of which no kernel has a rule.
+/// Whether a register takes another value for good: one with a bit flipped of which no kernel has a
+/// rule. Linux 6.3 to 6.9 takes a CLIDR_EL1 and has its own again in every vCPU that CPU_ON starts.
 fn other<H: Host>(
     scratch: &mut Scratch<'_, H>,
     register: RegisterId,
     before: u64,
     bit: u64,
-) -> Result<Writable> {
-    match scratch.attempt(register, before, before ^ bit)? {
-        Answer::Stored => Ok(Writable::Yes),
-        Answer::Rewritten(_) | Answer::Refused => Ok(Writable::No),
-    }
+) -> Result<Answer> {
+    scratch.attempt_lasting(register, before, before ^ bit)
 }
 
 /// The lower bit of CLIDR_EL1.Ttype1: what tags the first level has.

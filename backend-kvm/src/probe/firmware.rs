@@ -4,7 +4,6 @@ use vambrace_core::contract::{
     KernelRelease, PsciVersions, ServiceLimit, ValueSet, WorkaroundLimits,
 };
 use vambrace_core::cpu::Field;
-use vambrace_core::firmware::Bitmap;
 
 use super::Result;
 use super::scratch::{Answer, Scratch};
@@ -53,10 +52,10 @@ pub(super) fn services<H: Host>(
     scratch: &mut Scratch<'_, H>,
     kernel: KernelRelease,
 ) -> Result<[ServiceLimit; 4]> {
-    let mut limits = Bitmap::ALL.map(|bitmap| match kernel.services(bitmap) {
+    let mut limits = RegisterId::BITMAPS.map(|(bitmap, _)| match kernel.services(bitmap) {
         ServiceLimit::Chosen(bits) | ServiceLimit::Fixed(bits) => ServiceLimit::Fixed(bits),
     });
-    for (limit, register) in limits.iter_mut().zip(BITMAPS) {
+    for (limit, (_, register)) in limits.iter_mut().zip(RegisterId::BITMAPS) {
         if let Some(before) = scratch.register(register)? {
             *limit = ServiceLimit::Chosen(bits(scratch, register, before)?);
         }
@@ -85,11 +84,3 @@ const PSCI_VERSIONS: [(u64, PsciVersions); 5] = [
 
 /// A level in bits 3:0, and bit 4, which old kernels used of WORKAROUND_2.
 const LEVELS: std::ops::Range<u64> = 0..32;
-
-/// In [`Bitmap::ALL`]'s order.
-const BITMAPS: [RegisterId; 4] = [
-    RegisterId::STD_BITMAP,
-    RegisterId::STD_HYP_BITMAP,
-    RegisterId::VENDOR_HYP_BITMAP,
-    RegisterId::VENDOR_HYP_BITMAP_2,
-];

@@ -21,8 +21,10 @@ pub(super) fn usual<H: Host>(scratch: &Scratch<'_, H>) -> Result<Implementation>
 
 /// The kinds of CPU that the machine has; that of the vCPU if the kernel tells of none. Nobody
 /// tells AIDR_EL1 of each CPU: it is the vCPU's.
+///
+/// The vCPU's kind may be none of them: kernels before Linux 6.15 show that of the CPU on which KVM
+/// was started, and a guest that is kept on others reads theirs.
 pub(super) fn all(hardware: &Hardware, usual: Implementation) -> Result<Implementations> {
-    let mut implementations = Implementations::new();
     let told = hardware.cpus.iter().filter_map(|cpu| {
         Some(Implementation {
             midr: cpu.midr?,
@@ -30,11 +32,19 @@ pub(super) fn all(hardware: &Hardware, usual: Implementation) -> Result<Implemen
             aidr: usual.aidr,
         })
     });
-    for implementation in std::iter::once(usual).chain(told) {
-        if !implementations.contains(implementation) {
-            let added = implementations.add(implementation);
-            added.map_err(|_| Error::Implementations)?;
-        }
+    let mut implementations = Implementations::new();
+    for implementation in told {
+        add(&mut implementations, implementation)?;
+    }
+    if implementations.is_empty() {
+        add(&mut implementations, usual)?;
     }
     Ok(implementations)
+}
+
+fn add(all: &mut Implementations, one: Implementation) -> Result<()> {
+    match all.contains(one) {
+        true => Ok(()),
+        false => all.add(one).map_err(|_| Error::Implementations),
+    }
 }

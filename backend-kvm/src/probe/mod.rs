@@ -19,12 +19,14 @@ mod fields;
 mod firmware;
 mod gic;
 mod identity;
+mod registers;
 mod scratch;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub use error::Error;
+pub use registers::registers;
 
 use vambrace_core::contract::{Capabilities, GicKind, HostProfile, KernelRelease, ValueSet};
 

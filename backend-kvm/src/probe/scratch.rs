@@ -3,7 +3,8 @@
 use vambrace_core::contract::ValueSet;
 
 use super::{Error, Result};
-use crate::sys::{self, Capability, Errno, Host, RegisterId, VcpuFeatures, VcpuOps, VmOps};
+use crate::contract::usual_vm;
+use crate::sys::{self, Errno, Host, RegisterId, VcpuFeatures, VcpuOps, VmOps};
 
 /// What the kernel made of one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,26 @@ impl<'h, H: Host> Scratch<'h, H> {
             .map(|(answer, ())| answer)
     }
 
+    /// The same, of a value that has to be there after a reset too. CPU_ON resets a vCPU as
+    /// KVM_ARM_VCPU_INIT does, and a register that was told something then has its own value again
+    /// in some kernels, though they took every write.
+    pub(super) fn attempt_lasting(
+        &mut self,
+        register: RegisterId,
+        before: u64,
+        value: u64,
+    ) -> Result<Answer> {
+        let features = self.features;
+        let (answer, after) = self.attempt_and(register, before, value, |scratch| {
+            scratch.vcpu.init(features)?;
+            Ok(scratch.holds(register, value)?)
+        })?;
+        Ok(match answer {
+            Answer::Refused => Answer::Refused,
+            Answer::Stored | Answer::Rewritten(_) => after,
+        })
+    }
+
     /// The same, doing something while the value is there, which may leave nothing changed and, as
     /// that may take a new machine, attempt nothing itself.
     pub(super) fn attempt_and<T>(
@@ -103,12 +124,17 @@ impl<'h, H: Host> Scratch<'h, H> {
 
     fn write(&mut self, register: RegisterId, value: u64) -> sys::Result<Answer> {
         match self.vcpu.set_register(register, value) {
-            Ok(()) => match self.vcpu.register(register)? {
-                read if read == value => Ok(Answer::Stored),
-                read => Ok(Answer::Rewritten(read)),
-            },
+            Ok(()) => self.holds(register, value),
             Err(error) if REFUSALS.contains(&error.errno) => Ok(Answer::Refused),
             Err(error) => Err(error),
+        }
+    }
+
+    /// What became of a value that the register took.
+    fn holds(&self, register: RegisterId, value: u64) -> sys::Result<Answer> {
+        match self.vcpu.register(register)? {
+            read if read == value => Ok(Answer::Stored),
+            read => Ok(Answer::Rewritten(read)),
         }
     }
 
@@ -129,16 +155,11 @@ impl<'h, H: Host> Scratch<'h, H> {
     }
 }
 
-/// An empty VM of the size that guests usually have, or as large as the host's can be.
-fn empty<H: Host>(host: &H) -> sys::Result<H::Vm> {
-    host.create_vm(host.capability(Capability::VmIpaSize)?.min(40))
-}
-
 fn build<H: Host>(
     host: &H,
     features: VcpuFeatures,
 ) -> sys::Result<(H::Vm, <H::Vm as VmOps>::Vcpu)> {
-    let vm = empty(host)?;
+    let vm = usual_vm(host)?;
     let mut vcpu = vm.create_vcpu(0)?;
     vcpu.init(features)?;
     if features.contains(VcpuFeatures::SVE) {

@@ -7,7 +7,7 @@ use vambrace_core::contract::{
 use vambrace_core::cpu::{Field, IdRegister};
 use vambrace_core::vendor_hyp::Implementation;
 
-use super::{Error, probe, release};
+use super::{Error, probe, registers, release};
 use crate::sys::fake::{FakeHost, Write};
 use crate::sys::{
     Capability, CpuIdentification, Errno, Hardware, Operation, RegisterId, SystemRegisters,
@@ -241,6 +241,16 @@ fn counters_are_those_that_the_register_keeps() {
 }
 
 #[test]
+fn counters_that_a_reset_takes_back_are_the_host_s_only() {
+    // As before Linux 6.7.
+    let host = host()
+        .with_capability(Capability::PmuV3, 1)
+        .with_register_of(VcpuFeatures::PMU_V3, RegisterId::PMCR_EL0, 6 << 11 | 0x41)
+        .with_anew(RegisterId::PMCR_EL0);
+    assert_eq!(profile(&host).views[1].pmu_counters, set([6]));
+}
+
+#[test]
 fn the_kernel_s_masks_are_kept_where_it_has_them() {
     assert_eq!(view(&host()).writable, None);
     let mut masks = Box::new([0; WritableMasks::LEN]);
@@ -371,6 +381,20 @@ fn each_kind_of_cpu_is_counted_once() {
 }
 
 #[test]
+fn the_kind_that_kvm_shows_is_not_counted_where_no_cpu_is_of_it() {
+    // As before Linux 6.15, of a process that is kept on the other kind.
+    let profile = profile(&host().with_hardware(hardware("6.12.1", &[(0x410f_d034, 0x100)])));
+    assert_eq!(profile.implementation.midr, 0x414f_d0b1);
+    let kinds: Vec<_> = profile.implementations.iter().collect();
+    let little = Implementation {
+        midr: 0x410f_d034,
+        revidr: 0x100,
+        aidr: 0,
+    };
+    assert_eq!(kinds, [little]);
+}
+
+#[test]
 fn a_kernel_that_tells_of_no_cpu_has_the_kind_that_its_guests_see() {
     let profile = profile(&host().with_hardware(hardware("6.12.1", &[])));
     assert_eq!(profile.implementations.iter().len(), 1);
@@ -411,6 +435,20 @@ fn caches_that_take_another_shape_are_writable() {
         .with_rule(RegisterId::ccsidr(0), |write| Ok(write.value))
         .with_rule(RegisterId::CLIDR_EL1, |write| Ok(write.value));
     assert_eq!(profile(&free).caches.writable, Writable::Yes);
+}
+
+#[test]
+fn levels_of_caches_that_a_reset_takes_back_are_the_host_s_only() {
+    let free = host()
+        .with_register(RegisterId::ccsidr(0), 0x700f_e01a)
+        .with_rule(RegisterId::ccsidr(0), |write| Ok(write.value))
+        .with_rule(RegisterId::CLIDR_EL1, |write| Ok(write.value));
+    assert_eq!(profile(&free).caches.writable, Writable::Yes);
+    // As Linux 6.3 to 6.9.
+    let host = free.with_anew(RegisterId::CLIDR_EL1);
+    let caches = profile(&host).caches;
+    assert_eq!(caches.writable, Writable::SizesOnly);
+    assert_eq!(caches.host.levels, 0x200_0021);
 }
 
 #[test]
@@ -471,6 +509,28 @@ fn vectors_have_the_lengths_of_the_host() {
     );
     let view = &profile(&host).views[1];
     assert_eq!(view.vector_lengths, VectorLengths::from_bits(0xffff));
+}
+
+#[test]
+fn registers_are_those_of_a_vcpu_with_the_features() {
+    let host = host().with_capability(Capability::Sve, 1).with_register_of(
+        VcpuFeatures::SVE,
+        RegisterId::SVE_VLS,
+        0x0103,
+    );
+    let plain = registers(&host, Features::empty()).unwrap();
+    assert!(plain.contains(&(RegisterId::CTR_EL0, vec![4, 0xc0, 0x44, 0x94, 0, 0, 0, 0])));
+    assert!(
+        !plain
+            .iter()
+            .any(|(register, _)| *register == RegisterId::SVE_VLS)
+    );
+    let with = registers(&host, Features::SVE).unwrap();
+    let (_, lengths) = with
+        .iter()
+        .find(|(register, _)| *register == RegisterId::SVE_VLS)
+        .unwrap();
+    assert_eq!((lengths.len(), &lengths[..2]), (64, &[3, 1][..]));
 }
 
 #[test]

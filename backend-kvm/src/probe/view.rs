@@ -6,10 +6,12 @@ use vambrace_core::contract::{
     self, FieldLimit, FieldLimits, ListedRegisters, ValueSet, VectorLengths, View,
 };
 use vambrace_core::cpu::{Field, IdRegister, IdRegisters};
+use vambrace_core::psci::PsciVersion;
 
 use super::fields::{limit, register_id};
 use super::scratch::{Answer, Scratch};
 use super::{Error, Result};
+use crate::contract::vcpu_features;
 use crate::sys::{self, Capability, Errno, Host, RegisterId, VcpuFeatures, VcpuOps, VmOps};
 
 /// A view for each set of the features that the host offers, the empty one first.
@@ -91,8 +93,8 @@ fn vector_lengths<H: Host>(scratch: &Scratch<'_, H>) -> Result<VectorLengths> {
     Ok(VectorLengths::from_bits(u16::from_le_bytes(*first)))
 }
 
-/// The numbers that PMCR_EL0.N keeps, up to the host's own: kernels before 6.7 keep any number, and
-/// promise with it counters that the CPU does not have.
+/// The numbers that PMCR_EL0.N keeps, up to the host's own. Kernels before 6.7 take any number, also
+/// of counters that the CPU does not have, and have the host's again after a reset.
 fn pmu_counters<H: Host>(scratch: &mut Scratch<'_, H>) -> Result<ValueSet> {
     let register = RegisterId::PMCR_EL0;
     let before = scratch.register(register)?;
@@ -101,7 +103,7 @@ fn pmu_counters<H: Host>(scratch: &mut Scratch<'_, H>) -> Result<ValueSet> {
     let mut kept = ValueSet::EMPTY;
     for count in 0..=own {
         let value = before & !(PMCR_N_LIMIT << PMCR_N) | count << PMCR_N;
-        if scratch.attempt(register, before, value)? == Answer::Stored {
+        if scratch.attempt_lasting(register, before, value)? == Answer::Stored {
             kept = kept.with(count);
         }
     }
@@ -111,7 +113,7 @@ fn pmu_counters<H: Host>(scratch: &mut Scratch<'_, H>) -> Result<ValueSet> {
 /// What the host's capabilities say it has.
 fn offered<H: Host>(host: &H) -> sys::Result<contract::VcpuFeatures> {
     let mut offered = contract::VcpuFeatures::empty();
-    for (feature, _, capabilities) in FEATURES {
+    for (feature, capabilities) in FEATURES {
         let mut has_all = true;
         for capability in *capabilities {
             has_all &= host.capability(*capability)? > 0;
@@ -121,11 +123,9 @@ fn offered<H: Host>(host: &H) -> sys::Result<contract::VcpuFeatures> {
     Ok(offered)
 }
 
-fn of_kvm(features: contract::VcpuFeatures) -> VcpuFeatures {
-    FEATURES
-        .iter()
-        .filter(|(feature, _, _)| features.contains(*feature))
-        .fold(VcpuFeatures::PSCI_0_2, |all, (_, kvm, _)| all | *kvm)
+/// What a vCPU with these features is initialised with.
+pub(super) fn of_kvm(features: contract::VcpuFeatures) -> VcpuFeatures {
+    vcpu_features(features, PsciVersion::V1_0)
 }
 
 fn is_refusal(error: &sys::Error) -> bool {
@@ -133,25 +133,16 @@ fn is_refusal(error: &sys::Error) -> bool {
     operation && matches!(error.errno, Errno::EINVAL | Errno::ENODEV)
 }
 
-/// A feature, KVM's bits for it, and the capabilities that all have to be there.
-type Feature = (contract::VcpuFeatures, VcpuFeatures, &'static [Capability]);
+/// A feature, and the capabilities that all have to be there.
+type Feature = (contract::VcpuFeatures, &'static [Capability]);
 
 const FEATURES: &[Feature] = &[
-    (
-        contract::VcpuFeatures::SVE,
-        VcpuFeatures::SVE,
-        &[Capability::Sve],
-    ),
+    (contract::VcpuFeatures::SVE, &[Capability::Sve]),
     (
         contract::VcpuFeatures::POINTER_AUTHENTICATION,
-        VcpuFeatures::PTRAUTH,
         &[Capability::PtrauthAddress, Capability::PtrauthGeneric],
     ),
-    (
-        contract::VcpuFeatures::PMU,
-        VcpuFeatures::PMU_V3,
-        &[Capability::PmuV3],
-    ),
+    (contract::VcpuFeatures::PMU, &[Capability::PmuV3]),
 ];
 
 /// PMCR_EL0.N: bits 15:11.

@@ -5,7 +5,7 @@
 pub struct Hardware {
     /// The kernel's release, as `uname -r` has it.
     pub kernel: String,
-    /// Each CPU there is, by its number.
+    /// Each CPU on which the thread may run that asked, by its number.
     pub cpus: Vec<CpuIdentification>,
     /// What a program reads of the CPU by itself.
     pub registers: SystemRegisters,

@@ -3,14 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-use super::{CpuIdentification, Hardware, SystemRegisters};
+use super::{CpuIdentification, CpuList, Hardware, SystemRegisters};
 
 /// This machine, with the registers that only arm64 can read.
 pub(super) fn hardware(registers: SystemRegisters) -> Hardware {
     let uname = rustix::system::uname();
+    let mut cpus = cpus(Path::new("/sys/devices/system/cpu"));
+    // A kernel that cannot say where this thread may run lets it run anywhere.
+    if let Ok(allowed) = CpuList::of_this_thread() {
+        cpus.retain(|cpu| allowed.contains(cpu.number));
+    }
     Hardware {
         kernel: uname.release().to_string_lossy().into_owned(),
-        cpus: cpus(Path::new("/sys/devices/system/cpu")),
+        cpus,
         registers,
     }
 }
@@ -80,6 +85,27 @@ mod tests {
     #[test]
     fn a_kernel_without_the_directory_has_no_cpus_to_tell_of() {
         assert_eq!(cpus(Path::new("/nonexistent")), []);
+    }
+
+    #[test]
+    fn a_machine_is_the_cpus_on_which_the_thread_may_run() {
+        let thread = std::thread::spawn(|| {
+            let registers = SystemRegisters {
+                ctr_el0: 1,
+                dczid_el0: 2,
+                cntfrq_el0: 3,
+            };
+            let first = hardware(registers).cpus[0].number;
+            let one: CpuList = first.to_string().parse().unwrap();
+            one.keep_this_thread().unwrap();
+            let numbers: Vec<_> = hardware(registers)
+                .cpus
+                .iter()
+                .map(|cpu| cpu.number)
+                .collect();
+            assert_eq!(numbers, [first]);
+        });
+        thread.join().unwrap();
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod cache;
 #[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
 mod absent;
 mod capability;
+mod cpu_list;
 mod error;
 mod exit;
 #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
@@ -48,6 +49,7 @@ pub(crate) mod fake;
 pub mod kvm;
 
 pub use capability::Capability;
+pub use cpu_list::{AffinityError, CpuList, NoCpuList};
 pub use error::{Errno, Error, Operation, Result};
 pub use exit::{Conduit, Exit, SystemEvent, SystemEventKind};
 pub use hardware::{CpuIdentification, Hardware, SystemRegisters};
@@ -93,7 +95,8 @@ pub trait Host {
     /// (KVM_CHECK_EXTENSION on the system).
     fn capability(&self, capability: Capability) -> Result<u32>;
 
-    /// The machine below, as a program sees it without KVM.
+    /// The machine below, as a program sees it without KVM: of its CPUs those on which this thread
+    /// may run.
     fn hardware(&self) -> Hardware;
 
     /// Makes an empty VM with an intermediate physical address space of `ipa_bits` bits

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use vambrace_core::cpu::IdRegister;
+use vambrace_core::firmware::{Bitmap, Workaround};
 
 /// The id of a register (KVM_REG_ARM64 | KVM_REG_SIZE_… | …).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +81,20 @@ impl RegisterId {
     pub const VENDOR_HYP_BITMAP: Self = Self(CLASS_BITMAP | 2);
     /// KVM_REG_ARM_VENDOR_HYP_BMAP_2: more of them. Linux 6.15.
     pub const VENDOR_HYP_BITMAP_2: Self = Self(CLASS_BITMAP | 3);
+
+    /// The register of each workaround's level.
+    pub const WORKAROUNDS: [(Workaround, Self); 3] = [
+        (Workaround::One, Self::WORKAROUND_1),
+        (Workaround::Two, Self::WORKAROUND_2),
+        (Workaround::Three, Self::WORKAROUND_3),
+    ];
+    /// The register of each bitmap of services, in [`Bitmap::ALL`]'s order.
+    pub const BITMAPS: [(Bitmap, Self); 4] = [
+        (Bitmap::Standard, Self::STD_BITMAP),
+        (Bitmap::StandardHypervisor, Self::STD_HYP_BITMAP),
+        (Bitmap::VendorHypervisor, Self::VENDOR_HYP_BITMAP),
+        (Bitmap::VendorHypervisor2, Self::VENDOR_HYP_BITMAP_2),
+    ];
 
     /// KVM_REG_ARM64_SVE_VLS: a bit for each vector length a vCPU has, 512 in all; bit n is
     /// n + 1 times 128 bits.

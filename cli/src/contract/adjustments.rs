@@ -150,9 +150,12 @@ impl Adjustments {
     /// Takes up what would help `contract`; whether anything could be changed for it.
     pub(super) fn adopt(&mut self, remedy: Remedy, contract: &Contract) -> bool {
         match remedy {
-            Remedy::LaunchWithField { field, value } => {
-                self.lower.retain(|lower| lower.field != field);
-                self.lower.push(Lower { field, value });
+            Remedy::LaunchWithField { field, value } => self.lower_field(field, value),
+            Remedy::LaunchWithoutRegister(register) => {
+                let told = |field: &Field| contract.id_registers.field(*field) != 0;
+                for field in register.fields().filter(told) {
+                    self.lower_field(field, 0);
+                }
             }
             Remedy::LaunchWithoutFeatures(features) => self.drop_part(Part::Features(features)),
             Remedy::LaunchWithPsci(version) => self.psci = Some(version),
@@ -172,11 +175,19 @@ impl Adjustments {
             Remedy::LaunchWithoutPtp => self.drop_part(Part::Services(Services::PTP)),
             Remedy::LaunchWithoutStolenTime => self.drop_part(Part::StolenTime),
             Remedy::LaunchWithVirtualCounterOnly => self.counter = Some(ClockPolicy::Virtual),
-            Remedy::ListImplementations | Remedy::NewerKernel(_) | Remedy::OtherHardware => {
-                return false;
-            }
+            // No option says these.
+            Remedy::LaunchWithCacheLevels(_)
+            | Remedy::LaunchWithCacheSize { .. }
+            | Remedy::ListImplementations
+            | Remedy::NewerKernel(_)
+            | Remedy::OtherHardware => return false,
         }
         true
+    }
+
+    fn lower_field(&mut self, field: Field, value: u64) {
+        self.lower.retain(|lower| lower.field != field);
+        self.lower.push(Lower { field, value });
     }
 
     /// Takes up that the guest is told of one more implementation.

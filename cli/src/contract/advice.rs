@@ -63,7 +63,7 @@ impl Advice {
         for reason in &self.left {
             match (reason, reason.remedy(), listing) {
                 (
-                    Reason::UnlistedImplementation(own),
+                    Reason::UnlistedImplementation { host: own, .. },
                     Remedy::ListImplementations,
                     Listing::Told,
                 ) => adjustments.adopt_implementation(*own),

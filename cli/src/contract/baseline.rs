@@ -7,7 +7,7 @@ use vambrace_formats::contract::to_toml;
 
 use super::record::{BaselineRecord, Report};
 use super::wish::Wish;
-use super::{ALL_ACCEPT, SOME_REFUSE, conflict};
+use super::{ALL_ACCEPT, SOME_REFUSE, conflict, launch};
 use crate::failure::Failure;
 use crate::files::{self, Destination};
 
@@ -43,6 +43,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     } else {
         SOME_REFUSE
     };
+    if let Ok(contract) = &found {
+        launch::warn(contract, &hosts);
+    }
     let record = match &found {
         Ok(contract) => BaselineRecord {
             hosts: names,

@@ -64,8 +64,18 @@ pub(super) fn verdict(record: &VerdictRecord) -> String {
             normalisation.field, normalisation.promised, normalisation.becomes
         );
     }
+    for excess in &record.excesses {
+        let _ = writeln!(text, "  {}", excess.text);
+    }
+    if !record.excesses.is_empty() && record.verdict != Outcome::Refused {
+        text += NOT_LAUNCHED_HERE;
+    }
     text + &reasons(&record.reasons)
 }
+
+/// No kernel can hide its level, so a contract cannot be kept there from the start.
+pub(super) const NOT_LAUNCHED_HERE: &str = "    such a guest may move there, and is not to be launched there: it would leave out measures \
+     that it needs where its contract allows it to go\n";
 
 /// The reasons, each on two lines.
 pub(super) fn reasons(reasons: &[ReasonRecord]) -> String {
@@ -143,7 +153,7 @@ mod tests {
         assert!(
             text.contains(
                 "  ID_AA64ISAR0_EL1.DP: promised 1, the host has 0 and accepts 0\n    \
-                 rule: this kernel lets nobody change the field; judge: kernel (EINVAL); \
+                 rule: the host's own value or a lower one; judge: kernel (EINVAL); \
                  remedy: launch with ID_AA64ISAR0_EL1.DP=0\n"
             ),
             "{text}"

@@ -10,7 +10,8 @@ use vambrace_kvm::sys;
 use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Source};
 
 use super::record::{
-    ConfirmationRecord, DifferenceRecord, JudgeName, RefusalRecord, Report, VerdictRecord,
+    ConfirmationRecord, DifferenceRecord, ExcessRecord, JudgeName, RefusalRecord, Report,
+    VerdictRecord,
 };
 use super::{ALL_ACCEPT, SOME_REFUSE};
 use crate::failure::{Failure, OWN_ERROR};
@@ -215,11 +216,10 @@ fn wrong_changes<'a>(
                 && difference.written == normalisation.promised
                 && difference.read == normalisation.becomes
         });
-        let reasons = &predicted.reasons;
+        let (mut reasons, mut excesses) = (predicted.reasons.iter(), predicted.excesses.iter());
         !normalised
-            && !reasons
-                .iter()
-                .any(|reason| reason.subject == difference.subject)
+            && !reasons.any(|reason| reason.subject == difference.subject)
+            && !excesses.any(|excess| excess.subject == difference.subject)
     });
     let unseen = predicted.normalisations.iter().filter(|normalisation| {
         let mut differences = heard.differences.iter();
@@ -230,11 +230,19 @@ fn wrong_changes<'a>(
                 register == Some(refusal.subject.as_str())
             })
     });
+    let unseen_levels = predicted.excesses.iter().filter(|excess| {
+        let mut differences = heard.differences.iter();
+        !differences.any(|difference| difference.subject == excess.subject)
+    });
     unpredicted
         .map(|difference| format!("{}, which was not predicted", difference_text(difference)))
         .chain(unseen.map(|normalisation| {
             let (field, value) = (&normalisation.field, &normalisation.becomes);
             format!("{field}: predicted to read {value}, and the kernel keeps what was written")
+        }))
+        .chain(unseen_levels.map(|excess| {
+            let ExcessRecord { subject, told, .. } = excess;
+            format!("{subject}: predicted to be {told}, and the kernel tells what was promised")
         }))
 }
 

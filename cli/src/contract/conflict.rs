@@ -7,7 +7,7 @@ use vambrace_core::contract::{
     VcpuFeatures, View, Writable,
 };
 use vambrace_core::cpu::Field;
-use vambrace_core::firmware::Bitmap;
+use vambrace_core::firmware::{Bitmap, Services};
 
 use super::check::counted;
 use super::describe;
@@ -55,28 +55,13 @@ pub(super) fn text(conflicts: &[ConflictRecord], hosts: usize) -> String {
 }
 
 fn name(dispute: Dispute) -> String {
-    match dispute {
-        Dispute::NoHost => "no host at all".into(),
-        Dispute::VcpuFeatures => "vCPU features".into(),
-        Dispute::Field(field) => match field.feature() {
-            Some(feature) => format!("{field} ({feature})"),
-            None => field.to_string(),
-        },
-        Dispute::UnnamedBits(register) => format!("{register}, bits without a name"),
-        Dispute::Implementation => "MIDR_EL1, REVIDR_EL1, AIDR_EL1".into(),
-        Dispute::UnlistedImplementation => {
-            "CPUs differ, and the guest cannot be told of all".into()
-        }
-        Dispute::Caches => "CLIDR_EL1, CCSIDR_EL1".into(),
-        Dispute::ZeroBlock => "DCZID_EL0 (the block that DC ZVA zeroes)".into(),
-        Dispute::VectorLengths => "SVE vector lengths".into(),
-        Dispute::PmuCounters => "PMU counters".into(),
-        Dispute::PsciVersion => "PSCI version".into(),
-        Dispute::Services(bitmap) => bitmap.to_string(),
-        Dispute::Forwarding => "forwarding of firmware calls (KVM_ARM_VM_SMCCC_FILTER)".into(),
-        Dispute::Gic => "interrupt controller".into(),
-        Dispute::CounterFrequency => "CNTFRQ_EL0".into(),
-        Dispute::AddressBits => "address bits".into(),
+    let feature = match dispute {
+        Dispute::Field(field) => field.feature(),
+        _ => None,
+    };
+    match feature {
+        Some(feature) => format!("{dispute} ({feature})"),
+        None => dispute.to_string(),
     }
 }
 
@@ -116,10 +101,8 @@ fn accepts(dispute: Dispute, host: &HostProfile, features: VcpuFeatures) -> Stri
         (Dispute::Caches, _) => caches(&host.caches),
         (Dispute::ZeroBlock, _) => format!("has {:#x}", host.zero_block),
         (Dispute::PsciVersion, _) => {
-            let versions = host
-                .psci_versions
-                .versions()
-                .map(|version| version.to_string());
+            let versions = host.possible_psci_versions();
+            let versions = versions.versions().map(|version| version.to_string());
             or_none(versions.collect::<Vec<_>>().join(","))
         }
         (Dispute::Services(bitmap), _) => services(host, bitmap),
@@ -130,6 +113,7 @@ fn accepts(dispute: Dispute, host: &HostProfile, features: VcpuFeatures) -> Stri
         (Dispute::Gic, _) => gics(host),
         (Dispute::CounterFrequency, _) => format!("has {} Hz", host.counter_frequency),
         (Dispute::AddressBits, _) => format!("accepts {}", host.address_bits),
+        (Dispute::Contradiction(_), Some(view)) => format!("can have {}", view.features),
         (Dispute::NoHost, _) | (_, None) => "nothing was probed".into(),
     }
 }
@@ -165,9 +149,10 @@ fn identity(host: &HostProfile) -> String {
 
 fn listing(host: &HostProfile) -> String {
     let [.., bitmap] = host.services;
-    let tells = match bitmap {
-        ServiceLimit::Chosen(bits) if bits & 3 == 3 => "can tell a guest of others",
-        ServiceLimit::Chosen(_) | ServiceLimit::Fixed(_) => "cannot tell a guest of others",
+    let discovery = Services::DISCOVER_IMPL_VERSION | Services::DISCOVER_IMPL_CPUS;
+    let tells = match bitmap.has(discovery.register(Bitmap::VendorHypervisor2)) {
+        true => "can tell a guest of others",
+        false => "cannot tell a guest of others",
     };
     let own = host.implementations.iter().map(describe::implementation);
     format!("{}, {tells}", own.collect::<Vec<_>>().join("; "))
@@ -176,7 +161,7 @@ fn listing(host: &HostProfile) -> String {
 fn caches(limits: &CacheLimits) -> String {
     let host = format!("has CLIDR_EL1 {:#x}", limits.host.levels);
     match (limits.writable, limits.cleaning) {
-        (Writable::No, _) => format!("{host} only"),
+        (Writable::No | Writable::SizesOnly, _) => format!("{host} only"),
         (Writable::Yes, Cleaning::Needless) => format!("{host}, or another"),
         (Writable::Yes, Cleaning::Needed) => {
             format!("{host}, or another that says to which level caches are cleaned")

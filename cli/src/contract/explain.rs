@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use vambrace_core::contract::{Contract, HostProfile};
 
 use super::advice::{Advice, advise};
-use super::check::{counted, headline};
+use super::check::{NOT_LAUNCHED_HERE, counted, headline};
 use super::record::Judged;
 use super::wish::Wish;
 use super::{ALL_ACCEPT, SOME_REFUSE, conflict, meaning};
@@ -82,6 +82,12 @@ fn accepted(judged: &Judged) -> String {
             "  {normalisation}: the host's kernel changes it without a word, and no guest relies \
              on it."
         );
+    }
+    for excess in &judged.excesses {
+        let _ = writeln!(text, "  {excess}.");
+    }
+    if !judged.excesses.is_empty() {
+        text += NOT_LAUNCHED_HERE;
     }
     text
 }

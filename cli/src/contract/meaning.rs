@@ -20,6 +20,12 @@ pub(super) fn for_the_guest(reason: &Reason) -> String {
             host,
             ..
         } => of_field(field, promised, host),
+        Reason::Dependent { field, missing, .. } => format!(
+            "The guest uses {}, which means nothing without {missing}: this kernel takes it away \
+             when the machine first runs here, and page tables would be read otherwise than they \
+             were written.",
+            field.feature().unwrap_or(field.name())
+        ),
         Reason::AbsentRegister { register, .. } => format!(
             "{register} reads as 0 here: whatever the guest found in it is not there any more."
         ),
@@ -41,11 +47,12 @@ const fn in_general(reason: &Reason) -> &'static str {
     match reason {
         Reason::VcpuFeatures { .. }
         | Reason::Field { .. }
+        | Reason::Dependent { .. }
         | Reason::AbsentRegister { .. }
         | Reason::Implementation { .. }
         | Reason::CounterFrequency { .. } => "The guest would see another value than it was told.",
         Reason::UnnamedBits { .. } => UNNAMED_BITS,
-        Reason::UnlistedImplementation(_) => UNLISTED_IMPLEMENTATION,
+        Reason::UnlistedImplementation { .. } => UNLISTED_IMPLEMENTATION,
         Reason::CacheLevels { .. } | Reason::CacheSize { .. } => CACHES,
         Reason::ZeroBlock { .. } => ZERO_BLOCK,
         Reason::VectorLengths { .. } => VECTOR_LENGTHS,

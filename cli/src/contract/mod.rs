@@ -13,6 +13,7 @@ mod describe;
 mod diff;
 mod drift;
 mod explain;
+mod launch;
 mod matrix;
 mod meaning;
 mod new;

@@ -9,7 +9,7 @@ use super::adjustments::Adjustments;
 use super::check::{counted, verdict};
 use super::record::Judged;
 use super::wish::Wish;
-use super::{ALL_ACCEPT, SOME_REFUSE, conflict};
+use super::{ALL_ACCEPT, SOME_REFUSE, conflict, launch};
 use crate::failure::Failure;
 use crate::files::{self, Destination, Named};
 
@@ -73,6 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         eprint(&refusals);
         return Ok(SOME_REFUSE);
     }
+    launch::warn(&contract, &hosts);
     arguments.output.write(&to_toml(&contract))?;
     Ok(ALL_ACCEPT)
 }

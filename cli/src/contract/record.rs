@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 use vambrace_core::contract::{
-    Contract, HostProfile, Judge, Normalisation, Reason, ServiceLimit, preflight,
+    Contract, Excess, HostProfile, Judge, Normalisation, PsciVersions, Reason, ServiceLimit,
+    Subject, preflight,
 };
+use vambrace_core::psci::PsciVersion;
 
 use super::adjustments::Adjustments;
 use crate::failure::Failure;
@@ -40,6 +42,8 @@ pub(super) struct VerdictRecord {
     pub(super) verdict: Outcome,
     pub(super) reasons: Vec<ReasonRecord>,
     pub(super) normalisations: Vec<NormalisationRecord>,
+    /// Why a guest that may move there is not to be launched there.
+    pub(super) excesses: Vec<ExcessRecord>,
 }
 
 /// What a verdict comes to.
@@ -91,6 +95,16 @@ pub(super) struct NormalisationRecord {
     pub(super) field: String,
     pub(super) promised: String,
     pub(super) becomes: String,
+}
+
+/// What a host tells a guest beyond its contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ExcessRecord {
+    pub(super) subject: String,
+    pub(super) promised: String,
+    pub(super) told: String,
+    /// All of it in one sentence.
+    pub(super) text: String,
 }
 
 /// Whether several hosts have a contract in common.
@@ -205,6 +219,8 @@ pub(super) struct Judged {
     pub(super) reasons: Vec<Reason>,
     /// What the host changes without a word.
     pub(super) normalisations: Vec<Normalisation>,
+    /// What it tells a guest beyond what was promised.
+    pub(super) excesses: Vec<Excess>,
 }
 
 impl Judged {
@@ -214,6 +230,7 @@ impl Judged {
         Self {
             reasons: verdict.reasons().to_vec(),
             normalisations: verdict.normalisations().to_vec(),
+            excesses: verdict.excesses().to_vec(),
         }
     }
 
@@ -243,6 +260,7 @@ impl Judged {
                 .map(|reason| ReasonRecord::of(reason, &contract.value))
                 .collect(),
             normalisations: self.normalisations.iter().map(Into::into).collect(),
+            excesses: self.excesses.iter().map(Into::into).collect(),
         }
     }
 }
@@ -298,6 +316,17 @@ impl From<&Normalisation> for NormalisationRecord {
     }
 }
 
+impl From<&Excess> for ExcessRecord {
+    fn from(excess: &Excess) -> Self {
+        Self {
+            subject: Subject::Workaround(excess.workaround).to_string(),
+            promised: excess.promised.to_string(),
+            told: excess.told.to_string(),
+            text: excess.to_string(),
+        }
+    }
+}
+
 /// The values that a reason is about, where it is about values.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Values {
@@ -345,20 +374,18 @@ impl Values {
             },
             Reason::UnnamedBits { promised, host, .. }
             | Reason::Implementation { promised, host, .. }
-            | Reason::CacheLevels { promised, host } => Self::both(hex(promised), hex(host)),
+            | Reason::CacheLevels { promised, host, .. } => Self::both(hex(promised), hex(host)),
+            Reason::Dependent { promised, .. } => Self::both(promised, 0),
             Reason::AbsentRegister { promised, .. } => Self::promised(hex(promised)),
-            Reason::UnlistedImplementation(own) => Self {
+            Reason::UnlistedImplementation { host: own, .. } => Self {
                 host: Some(format!("{:#x}:{:#x}:{:#x}", own.midr, own.revidr, own.aidr)),
                 ..Self::default()
             },
-            Reason::CacheSize { promised, host, .. } => {
-                let size = |size: Option<u32>| size.map(|size| hex(size.into()));
-                Self {
-                    promised: size(promised),
-                    host: size(host),
-                    accepts: None,
-                }
-            }
+            Reason::CacheSize { promised, host, .. } => Self {
+                promised: promised.map(|size| hex(size.into())),
+                host: host.map(|size| hex(size.into())),
+                accepts: None,
+            },
             Reason::ZeroBlock { promised, host } => {
                 Self::both(hex(promised.into()), hex(host.into()))
             }
@@ -367,10 +394,11 @@ impl Values {
                 Self::within(promised, host)
             }
             Reason::AddressBits { promised, host } => Self::within(promised, host),
-            Reason::PsciVersion { promised, host } => {
-                let versions = host.versions().map(|version| version.to_string());
-                Self::within(promised, versions.collect::<Vec<_>>().join(","))
-            }
+            Reason::PsciVersion {
+                promised,
+                host,
+                unasked,
+            } => Self::of_psci(promised, host, unasked),
             Reason::Workaround { promised, host, .. } => Self {
                 promised: Some(promised.to_string()),
                 host: None,
@@ -380,7 +408,10 @@ impl Values {
                 ServiceLimit::Chosen(offered) => Self::within(hex(promised), hex(offered)),
                 ServiceLimit::Fixed(fixed) => Self::both(hex(promised), hex(fixed)),
             },
-            Reason::GicKind { promised } => Self::promised(promised),
+            Reason::GicKind { promised, host } => Self {
+                host: host.map(|kind| kind.to_string()),
+                ..Self::promised(promised)
+            },
             Reason::CounterFrequency { promised, host } => Self::both(promised, host),
             Reason::SystemSuspend
             | Reason::Ptp
@@ -388,6 +419,15 @@ impl Values {
             | Reason::Forwarding
             | Reason::PhysicalCounter => Self::default(),
         }
+    }
+
+    /// Versions that can be chosen, or the one that is there.
+    fn of_psci(promised: PsciVersion, host: PsciVersions, unasked: PsciVersion) -> Self {
+        if host.is_empty() {
+            return Self::both(promised, unasked);
+        }
+        let versions = host.versions().map(|version| version.to_string());
+        Self::within(promised, versions.collect::<Vec<_>>().join(","))
     }
 }
 
@@ -414,7 +454,7 @@ mod tests {
                 "promised": "1",
                 "host": "0",
                 "accepts": "0",
-                "rule": "this kernel lets nobody change the field",
+                "rule": "the host's own value or a lower one",
                 "judge": "kernel",
                 "errno": "EINVAL",
                 "remedy": "launch with ID_AA64ISAR0_EL1.DP=0",

@@ -6,7 +6,7 @@ use vambrace_core::contract::{
     Baseline, Conflict, Contract, HostProfile, ServedBy, VcpuFeatures, Wishes, feature_sets,
 };
 
-use super::words::{NEWEST_DIALECT, parse_served_by};
+use super::words::parse_served_by;
 
 /// What no host decides.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -99,19 +99,23 @@ impl Wish {
         features: VcpuFeatures,
         hosts: &[&HostProfile],
     ) -> Result<Contract, Vec<Conflict>> {
-        let of = |served_by| {
-            let wishes = Wishes {
-                served_by,
-                vcpu_features: features,
-                stolen_time: None,
-            };
+        let of = |wishes: Wishes| {
             let found = Baseline::of(&wishes, hosts.iter().copied());
             found.map_err(|impossible| impossible.conflicts().to_vec())
         };
+        let wishes = Wishes {
+            vcpu_features: features,
+            ..Wishes::PLAIN
+        };
         match self.served_by {
-            Some(served_by) => of(served_by),
-            None => of(ServedBy::Kernel)
-                .or_else(|kernels| of(ServedBy::Core(NEWEST_DIALECT)).map_err(|_| kernels)),
+            Some(served_by) => of(Wishes {
+                served_by,
+                ..wishes
+            }),
+            None => of(wishes).or_else(|kernels| {
+                let by_core = wishes.served_by_core_instead(hosts.iter().copied());
+                of(by_core).map_err(|_| kernels)
+            }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use vambrace_core::contract::{ClockPolicy, GicKind, ServedBy, VcpuFeatures};
 use vambrace_core::firmware::{Dialect, KvmGeneration, Level, Services, Workaround};
+use vambrace_formats::words::{CLOCK_POLICIES, DIALECTS, GIC_KINDS, LEVELS, SERVICES, value, word};
 
 /// Something that a contract can be without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +19,11 @@ pub(super) enum Part {
 
 /// Reads the name of something that a contract can be without.
 pub(super) fn parse_part(text: &str) -> Result<Part, String> {
-    let service = SERVICES.iter().find(|(name, _)| *name == text);
-    match (text, VcpuFeatures::named(text), service) {
+    match (text, VcpuFeatures::named(text), value(text, &SERVICES)) {
         ("system-suspend", ..) => Ok(Part::SystemSuspend),
         ("stolen-time", ..) => Ok(Part::StolenTime),
         (_, Some(feature), _) => Ok(Part::Features(feature)),
-        (.., Some((_, service))) => Ok(Part::Services(*service)),
+        (.., Some(service)) => Ok(Part::Services(service)),
         (_, None, None) => {
             let features = VcpuFeatures::all().names();
             let all: Vec<&str> = features
@@ -37,8 +37,7 @@ pub(super) fn parse_part(text: &str) -> Result<Part, String> {
 
 /// Reads the name of a service.
 pub(super) fn parse_service(text: &str) -> Result<Services, String> {
-    let service = SERVICES.iter().find(|(name, _)| *name == text);
-    service.map(|(_, service)| *service).ok_or_else(|| {
+    value(text, &SERVICES).ok_or_else(|| {
         let all: Vec<&str> = SERVICES.iter().map(|(name, _)| *name).collect();
         format!("there are {}", all.join(", "))
     })
@@ -62,10 +61,9 @@ pub(super) fn parse_served_by(text: &str) -> Result<ServedBy, String> {
     let dialect = match text {
         "kernel" => return Ok(ServedBy::Kernel),
         "core" => Some(NEWEST_DIALECT),
-        _ => text.strip_prefix("core:").and_then(|name| {
-            let found = DIALECTS.iter().find(|(known, _)| *known == name)?;
-            Some(found.1)
-        }),
+        _ => text
+            .strip_prefix("core:")
+            .and_then(|name| value(name, &DIALECTS)),
     };
     dialect.map(ServedBy::Core).ok_or_else(|| {
         let dialects = DIALECTS.map(|(name, _)| name).join(", ");
@@ -77,61 +75,43 @@ pub(super) fn parse_served_by(text: &str) -> Result<ServedBy, String> {
 pub(super) fn served_by(served_by: ServedBy) -> String {
     match served_by {
         ServedBy::Kernel => "kernel".into(),
-        ServedBy::Core(dialect) => {
-            let name = DIALECTS.iter().find(|(_, known)| *known == dialect);
-            format!("core:{}", name.map_or("?", |(name, _)| name))
-        }
+        ServedBy::Core(dialect) => format!("core:{}", word(dialect, &DIALECTS)),
     }
 }
 
 /// Reads the name of a counter policy.
 pub(super) fn parse_policy(text: &str) -> Result<ClockPolicy, String> {
-    let policy = POLICIES.iter().find(|(name, _)| *name == text);
-    policy
-        .map(|(_, policy)| *policy)
-        .ok_or_else(|| "write virtual or virtual-and-physical".into())
+    value(text, &CLOCK_POLICIES).ok_or_else(|| "write virtual or virtual-and-physical".into())
 }
 
 /// The name of a counter policy.
 pub(super) fn policy(policy: ClockPolicy) -> &'static str {
-    let name = POLICIES.iter().find(|(_, known)| *known == policy);
-    name.map_or("?", |(name, _)| name)
+    word(policy, &CLOCK_POLICIES)
 }
 
 /// Reads `v2` or `v3`.
 pub(super) fn parse_gic_kind(text: &str) -> Option<GicKind> {
-    match text {
-        "v2" => Some(GicKind::V2),
-        "v3" => Some(GicKind::V3),
-        _ => None,
-    }
+    value(text, &GIC_KINDS)
 }
 
 /// `v2` or `v3`.
-pub(super) const fn gic_kind(kind: GicKind) -> &'static str {
-    match kind {
-        GicKind::V2 => "v2",
-        GicKind::V3 => "v3",
-    }
+pub(super) fn gic_kind(kind: GicKind) -> &'static str {
+    word(kind, &GIC_KINDS)
 }
 
 /// Reads a level of a workaround.
 pub(super) fn parse_level(text: &str) -> Option<Level> {
-    [Level::NotAvailable, Level::Available, Level::NotRequired]
-        .into_iter()
-        .find(|level| level.to_string() == text)
+    value(text, &LEVELS)
 }
 
 /// The workaround of a number.
 pub(super) fn workaround(number: &str) -> Option<Workaround> {
-    let workaround = WORKAROUNDS.iter().find(|(name, _)| *name == number);
-    workaround.map(|(_, workaround)| *workaround)
+    value(number, &WORKAROUNDS)
 }
 
 /// The number of a workaround.
 pub(super) fn workaround_number(workaround: Workaround) -> &'static str {
-    let number = WORKAROUNDS.iter().find(|(_, known)| *known == workaround);
-    number.map_or("?", |(number, _)| number)
+    word(workaround, &WORKAROUNDS)
 }
 
 /// Reads a number, decimal or hexadecimal.
@@ -162,60 +142,9 @@ pub(super) const WORKAROUNDS: [(&str, Workaround); 3] = [
 /// What core speaks unless told otherwise: all that any KVM answers.
 pub(super) const NEWEST_DIALECT: Dialect = Dialect::Kvm(KvmGeneration::V7_3);
 
-const SERVICES: [(&str, Services); 6] = [
-    ("trng", Services::TRNG),
-    ("pv-time", Services::PV_TIME),
-    ("vendor-hyp", Services::VENDOR_FEATURES),
-    ("ptp", Services::PTP),
-    ("discover-impl-version", Services::DISCOVER_IMPL_VERSION),
-    ("discover-impl-cpus", Services::DISCOVER_IMPL_CPUS),
-];
-
-const DIALECTS: [(&str, Dialect); 5] = [
-    ("spec", Dialect::Specification),
-    ("kvm-5.10", Dialect::Kvm(KvmGeneration::V5_10)),
-    ("kvm-6.1", Dialect::Kvm(KvmGeneration::V6_1)),
-    ("kvm-6.12", Dialect::Kvm(KvmGeneration::V6_12)),
-    ("kvm-7.3", Dialect::Kvm(KvmGeneration::V7_3)),
-];
-
-const POLICIES: [(&str, ClockPolicy); 2] = [
-    ("virtual", ClockPolicy::Virtual),
-    ("virtual-and-physical", ClockPolicy::VirtualAndPhysical),
-];
-
 #[cfg(test)]
 mod tests {
-    use vambrace_formats::contract::to_toml;
-
     use super::*;
-    use crate::contract::samples;
-
-    #[test]
-    fn the_words_are_those_of_contract_files() {
-        let mut contract = samples::contract();
-        let mut written = |change: &dyn Fn(&mut vambrace_core::contract::Contract)| {
-            change(&mut contract);
-            to_toml(&contract)
-        };
-        for (name, service) in SERVICES {
-            let text = written(&|contract| contract.services = service);
-            assert!(text.contains(&format!("answered = [\"{name}\"]")), "{name}");
-        }
-        for (name, dialect) in DIALECTS {
-            let text = written(&|contract| contract.served_by = ServedBy::Core(dialect));
-            assert!(text.contains(&format!("dialect = \"{name}\"")), "{name}");
-        }
-        for (name, policy) in POLICIES {
-            let text = written(&|contract| contract.counter.policy = policy);
-            assert!(text.contains(&format!("policy = \"{name}\"")), "{name}");
-        }
-        for kind in [GicKind::V2, GicKind::V3] {
-            let text = written(&|contract| contract.gic.kind = kind);
-            let name = gic_kind(kind);
-            assert!(text.contains(&format!("kind = \"{name}\"")), "{name}");
-        }
-    }
 
     #[test]
     fn a_word_is_read_as_it_is_written() {

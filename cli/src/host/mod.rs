@@ -1,7 +1,6 @@
 //! `vambrace host`: what a host's hardware and kernel together can promise a guest.
 
 mod probe;
-mod registers;
 mod show;
 
 use clap::Subcommand;

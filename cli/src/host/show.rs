@@ -163,6 +163,7 @@ fn caches(profile: &HostProfile) -> String {
     let count = profile.caches.host.sizes.iter().flatten().count();
     let change = match profile.caches.writable {
         Writable::Yes => "can be changed",
+        Writable::SizesOnly => "CCSIDR_EL1 can be changed, CLIDR_EL1 is forgotten by each reset",
         Writable::No => "the host's only",
     };
     format!("CLIDR_EL1 {levels:#x}, {count} CCSIDR_EL1; {change}")

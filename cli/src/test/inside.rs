@@ -26,6 +26,7 @@ pub(super) fn run(
     images: &[TestImage],
     tell: &mut dyn FnMut(Record),
 ) -> Result<Summary, Failure> {
+    args.host_cpus.keep()?;
     let host = sys::open()?;
     let offer = Offer::of(&host)?;
     let release = kernel_release();

@@ -103,6 +103,7 @@ fn job(args: &Arguments, images: &[TestImage]) -> Job {
         })
         .collect();
     arguments.extend(inputs.iter().map(|input| input.destination.clone().into()));
+    arguments.extend(args.host_cpus.inside().map(OsString::from));
     if let Some((input, option)) = contract {
         inputs.push(input);
         arguments.push(option.into());

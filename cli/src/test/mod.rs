@@ -18,7 +18,7 @@ use vambrace_kvm::machine::{Features, FirmwareKind};
 
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host_choice::{Host, HostChoice};
-use crate::machine_options::{Dialect, Size, parse_psci, parse_seconds, parse_vcpus};
+use crate::machine_options::{Dialect, HostCpus, Size, parse_psci, parse_seconds, parse_vcpus};
 use crate::under_contract;
 pub(crate) use collect::read as read_image;
 pub(crate) use judge::exit_code;
@@ -57,6 +57,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     under_contract: under_contract::Options,
+
+    #[command(flatten)]
+    host_cpus: HostCpus,
 
     /// vCPUs of every machine, instead of the number in each test's header
     #[arg(long, value_name = "N", value_parser = parse_vcpus)]
@@ -115,7 +118,7 @@ fn code(summary: &Summary) -> u8 {
 impl Arguments {
     /// Each firmware asked for, once, and KVM's own first.
     fn firmware(&self) -> impl Iterator<Item = Firmware> {
-        let contract = self.under_contract.contract().map(under_contract::firmware);
+        let contract = self.under_contract.contract().map(FirmwareKind::under);
         let all = [Firmware::Kernel, Firmware::Core].into_iter();
         all.filter(move |firmware| match contract {
             Some(one) => FirmwareKind::from(*firmware) == one,

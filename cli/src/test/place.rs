@@ -15,7 +15,7 @@ use super::Arguments;
 use super::collect::TestImage;
 use super::record::{Demand, Firmware};
 use crate::host_choice::version_of;
-use crate::machine_options::{Dialect, config, union};
+use crate::machine_options::{Dialect, LeastPsci, config, union};
 use crate::under_contract;
 
 /// A host, and what is asked of every test on it.
@@ -185,12 +185,15 @@ impl<O: Offers> Place<'_, O> {
             .map_err(Obstacle::Failed)?;
         let (asked, named) = match claim.psci {
             Some(NeededPsci::Exactly(version)) => (Some(version), version.to_string()),
-            Some(NeededPsci::AtLeast(least)) if usual.value() < least.value() => {
+            Some(NeededPsci::AtLeast(least)) => {
                 let named = format!("{}.{}", least.major, least.minor);
-                let version = PsciVersion::from_value(least.value());
-                (version.filter(|_| self.args.psci.is_none()), named)
+                match LeastPsci::of(least, usual, self.args.psci) {
+                    LeastPsci::Met => return Ok(config),
+                    LeastPsci::Raised(version) => (Some(version), named),
+                    LeastPsci::Unmet => (None, named),
+                }
             }
-            Some(NeededPsci::AtLeast(_)) | None => return Ok(config),
+            None => return Ok(config),
         };
         let Some(asked) = asked else {
             return Err(too_new(&named, usual));

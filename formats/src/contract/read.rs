@@ -166,13 +166,13 @@ where
 /// The first value that a contradiction speaks of.
 fn place_of<'d>(root: &Table<'d>, contradiction: Contradiction) -> Result<Item<'d>, Error> {
     let (section, key) = match contradiction {
-        Contradiction::Sve | Contradiction::Pmu => ("vcpu", "features"),
+        Contradiction::Sve | Contradiction::Pmu | Contradiction::Aarch32 => ("vcpu", "features"),
         Contradiction::PmuCounters(_) => ("pmu", "counters"),
         Contradiction::Gic => ("gic", "kind"),
         Contradiction::GicRevision(_) => ("gic", "revision"),
         Contradiction::UnlistedImplementation => ("identity", "midr"),
         Contradiction::ImplementationList => ("identity", "implementations"),
-        Contradiction::StolenTime => ("services", "stolen-time"),
+        Contradiction::StolenTime | Contradiction::StolenTimeBase(_) => ("services", "stolen-time"),
         Contradiction::PsciVersion(_) => ("psci", "version"),
         Contradiction::PsciOptions(_) => ("psci", "options"),
         Contradiction::Services(_) => ("services", "answered"),
@@ -180,7 +180,6 @@ fn place_of<'d>(root: &Table<'d>, contradiction: Contradiction) -> Result<Item<'
         Contradiction::ZeroBlock(_) => ("memory", "zero-block"),
         Contradiction::AddressBits(_) => ("memory", "address-bits"),
         Contradiction::CounterFrequency => ("counter", "frequency"),
-        Contradiction::Caches => ("caches", "ccsidr"),
     };
     root.required(section)?.any_table()?.required(key)
 }

@@ -2,7 +2,7 @@
 
 use vambrace_core::contract::{
     CacheLimits, Capabilities, GicLimits, HostProfile, KernelRelease, PsciVersions, ServiceLimit,
-    ValueSet, View, WorkaroundLimits, Writable,
+    ValueSet, View, WorkaroundLimits,
 };
 
 use super::{BITMAPS, ProfileFile, Provenance, SCHEMA, limit, registers, views};
@@ -141,10 +141,7 @@ fn caches(item: &Item<'_>) -> Result<CacheLimits, Error> {
     let table = item.table(&["clidr", "ccsidr", "writable", "cleaning"])?;
     Ok(CacheLimits {
         host: cpu::caches(&table)?,
-        writable: match table.required("writable")?.boolean()? {
-            true => Writable::Yes,
-            false => Writable::No,
-        },
+        writable: table.required("writable")?.name(&words::WRITABLE)?,
         cleaning: table.required("cleaning")?.name(&words::CLEANING)?,
     })
 }

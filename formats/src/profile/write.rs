@@ -1,6 +1,6 @@
 //! A profile into JSON.
 
-use vambrace_core::contract::{GicLimits, HostProfile, ValueSet, WorkaroundLimits, Writable};
+use vambrace_core::contract::{GicLimits, HostProfile, ValueSet, WorkaroundLimits};
 use vambrace_core::vendor_hyp::Implementation;
 
 use super::{ProfileFile, Provenance, SCHEMA, limit, registers, views};
@@ -90,12 +90,12 @@ fn caches(profile: &HostProfile) -> Node {
         Some(size) => Node::text(format!("{size:#010x}")),
         None => Node::new(Value::Null),
     });
-    let writable = profile.caches.writable == Writable::Yes;
+    let writable = words::word(profile.caches.writable, &words::WRITABLE);
     let cleaning = words::word(profile.caches.cleaning, &words::CLEANING);
     Node::table([
         ("clidr", wide(profile.caches.host.levels)),
         ("ccsidr", Node::list(sizes)),
-        ("writable", Node::new(Value::Boolean(writable))),
+        ("writable", Node::text(writable)),
         ("cleaning", Node::text(cleaning)),
     ])
 }

@@ -318,8 +318,8 @@ const CONTRADICTIONS: &[(&str, &str, &str)] = &[
     (
         "counters = \"none\"",
         "counters = 1",
-        "line 9, column 12: vcpu.features: a PMU among the vCPU features and its counters go \
-         together: correct it",
+        "line 9, column 12: vcpu.features: a PMU among the vCPU features, its counters and \
+         ID_AA64DFR0_EL1.PMUVer go together: correct it",
     ),
     (
         "midr = \"0x00000000414fd0c1\"",
@@ -330,8 +330,8 @@ const CONTRADICTIONS: &[(&str, &str, &str)] = &[
     (
         ", \"discover-impl-cpus\"",
         "",
-        "line 15, column 19: identity.implementations: a list of implementations and the service \
-         discover-impl go together: correct it",
+        "line 15, column 19: identity.implementations: a list of implementations goes together \
+         with the services vendor-hyp, discover-impl-version and discover-impl-cpus: correct it",
     ),
     (
         "\"kvm-7.3\"",
@@ -363,8 +363,15 @@ const CONTRADICTIONS: &[(&str, &str, &str)] = &[
          correct it",
     ),
     (
-        "\"0x201fe01a\"",
-        "\"none\"",
-        "line 54, column 10: caches.ccsidr: a cache size is missing between others: correct it",
+        "stolen-time = \"none\"",
+        "stolen-time = \"0x9004020\"",
+        "line 32, column 15: services.stolen-time: stolen time at 0x9004020 is not on a multiple of \
+         64 in the guest's address space: correct it",
+    ),
+    (
+        "ID_AA64PFR0_EL1 = \"0x1100000111111122\"",
+        "ID_AA64PFR0_EL1 = \"0x1100000111111112\"",
+        "line 9, column 12: vcpu.features: AArch32 at EL1 goes with ID_AA64PFR0_EL1.EL0 = 2 and \
+         ID_AA64PFR0_EL1.EL1 = 2: correct it",
     ),
 ];

@@ -53,17 +53,18 @@ impl Numbers {
 pub(crate) fn contract(numbers: &mut Numbers) -> Contract {
     let vcpu_features = VcpuFeatures::from_bits_truncate(numbers.below(16));
     let sve = vcpu_features.contains(VcpuFeatures::SVE);
+    let address_bits = numbers.below::<u8>(25) + 32;
     let served_by = served_by(numbers);
     let psci_version = psci_version(numbers, served_by);
     let (services, implementation, implementations) = told(numbers, served_by);
     let stolen_time = match services.contains(Services::PV_TIME) {
-        true => numbers.maybe(|numbers| Ipa::new(numbers.next())),
+        true => numbers.maybe(|numbers| Ipa::new(numbers.below::<u64>(1 << address_bits) & !63)),
         false => None,
     };
     let contract = Contract {
         served_by,
         vcpu_features,
-        id_registers: id_registers(numbers, sve),
+        id_registers: id_registers(numbers, vcpu_features),
         implementation,
         implementations,
         caches: caches(numbers),
@@ -88,7 +89,7 @@ pub(crate) fn contract(numbers: &mut Numbers) -> Contract {
             frequency: numbers.below::<u32>(0xffff_ffff) + 1,
             policy: numbers.of(&[ClockPolicy::Virtual, ClockPolicy::VirtualAndPhysical]),
         },
-        address_bits: numbers.below::<u8>(25) + 32,
+        address_bits,
     };
     assert_eq!(contract.check(), Ok(()));
     contract
@@ -141,10 +142,11 @@ fn told(numbers: &mut Numbers, by: ServedBy) -> (Services, Implementation, Imple
         ServedBy::Kernel => Services::all(),
         ServedBy::Core(dialect) => dialect.services(),
     };
-    let services = Services::from_bits_truncate(numbers.below(1 << 32)) & can;
+    let mut services = Services::from_bits_truncate(numbers.below(1 << 32)) & can;
     let own = implementation(numbers);
     let mut all = Implementations::new();
     if services.contains(Services::DISCOVER_IMPL_CPUS) {
+        services |= Services::VENDOR_FEATURES | Services::DISCOVER_IMPL_VERSION;
         all.add(own).unwrap();
         for _ in 0..numbers.below::<u64>(64) {
             let other = implementation(numbers);
@@ -164,24 +166,32 @@ fn implementation(numbers: &mut Numbers) -> Implementation {
     }
 }
 
-fn id_registers(numbers: &mut Numbers, sve: bool) -> IdRegisters {
+fn id_registers(numbers: &mut Numbers, features: VcpuFeatures) -> IdRegisters {
     let registers = IdRegisters::from_fn(|_| numbers.next());
-    let registers = registers.with(Field::ID_AA64PFR0_EL1_SVE, sve.into());
-    registers
-        .unwrap()
-        .with(Field::ID_AA64PFR0_EL1_GIC, 1)
-        .unwrap()
+    let sve = features.contains(VcpuFeatures::SVE);
+    let mut told = vec![
+        (Field::ID_AA64PFR0_EL1_SVE, sve.into()),
+        (Field::ID_AA64PFR0_EL1_GIC, 1),
+    ];
+    if features.contains(VcpuFeatures::PMU) {
+        told.push((Field::ID_AA64DFR0_EL1_PMUVER, numbers.below::<u64>(14) + 1));
+    }
+    if features.contains(VcpuFeatures::AARCH32_EL1) {
+        told.extend([
+            (Field::ID_AA64PFR0_EL1_EL0, 2),
+            (Field::ID_AA64PFR0_EL1_EL1, 2),
+        ]);
+    }
+    told.into_iter()
+        .fold(registers, |registers, (field, value)| {
+            registers.with(field, value).unwrap()
+        })
 }
 
 fn caches(numbers: &mut Numbers) -> Caches {
-    let count = numbers.below(CACHES as u64 + 1);
-    let mut sizes = [None; CACHES];
-    for size in sizes.iter_mut().take(count) {
-        *size = Some(numbers.below(1 << 32));
-    }
     Caches {
         levels: numbers.next(),
-        sizes,
+        sizes: [(); CACHES].map(|()| numbers.maybe(|numbers| numbers.below(1 << 32))),
     }
 }
 
@@ -226,7 +236,7 @@ pub(crate) fn profile(numbers: &mut Numbers) -> ProfileFile {
         implementations,
         caches: CacheLimits {
             host: caches(numbers),
-            writable: numbers.of(&[Writable::Yes, Writable::No]),
+            writable: numbers.of(&[Writable::Yes, Writable::SizesOnly, Writable::No]),
             cleaning: numbers.of(&[Cleaning::Needed, Cleaning::Needless]),
         },
         zero_block: numbers.below(32),

@@ -10,6 +10,7 @@ use vambrace_core::vendor_hyp::Implementation;
 use super::*;
 use crate::contract::tests::{contract, host};
 use crate::machine::Named;
+use crate::sys::{Hardware, Host};
 
 const PFR0: RegisterId = RegisterId::system(3, 0, 0, 4, 0);
 
@@ -23,6 +24,16 @@ fn under(contract: Contract, config: Config) -> Config {
 fn served_by_core() -> Contract {
     Contract {
         served_by: ServedBy::Core(Dialect::Kvm(KvmGeneration::V6_12)),
+        ..contract()
+    }
+}
+
+fn with_performance_monitor() -> Contract {
+    let says_so = contract().id_registers;
+    Contract {
+        vcpu_features: VcpuFeatures::PMU,
+        pmu_counters: Some(6),
+        id_registers: says_so.with(Field::ID_AA64DFR0_EL1_PMUVER, 4).unwrap(),
         ..contract()
     }
 }
@@ -70,19 +81,87 @@ fn each_vcpu_is_told_of_its_caches_and_the_first_of_the_rest() {
 }
 
 #[test]
+fn caches_that_cpu_on_would_take_back_are_refused_though_the_kernel_took_them() {
+    // As Linux 6.3 to 6.9.
+    let host = host().with_anew(RegisterId::CLIDR_EL1);
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    end(&host, under(contract(), kernel(2)));
+    let mut other = contract();
+    other.caches.levels = 0x0920_0003;
+    assert_eq!(
+        refused(&host, under(other, kernel(2))),
+        "cannot make a machine under this contract: CLIDR_EL1 was set to 0x9200003 and reads as \
+         0xa200023; `vambrace contract check` names all that this host lacks, and what to launch \
+         instead"
+    );
+}
+
+#[test]
+fn a_cpu_that_the_guest_was_not_told_of_is_refused_before_a_machine_is_made() {
+    let hardware = host().hardware();
+    let mut two_kinds = hardware.clone();
+    two_kinds.cpus[1].midr = Some(0x410f_d034);
+    let host = host().with_hardware(two_kinds);
+    let told = refused(&host, under(contract(), kernel(1)));
+    assert!(
+        told.contains(
+            "the guest could run on CPU 1, which says MIDR_EL1 0x410fd034 and REVIDR_EL1 0x0"
+        ),
+        "{told}"
+    );
+    let made = |(_, operation): &_| matches!(operation, Operation::CreateVm { .. });
+    assert!(!host.log().iter().any(made));
+    // As a process is that is kept on one kind.
+    let one_kind = Hardware {
+        cpus: hardware.cpus[..1].into(),
+        ..hardware
+    };
+    let host = host.with_hardware(one_kind);
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    assert!(matches!(end(&host, under(contract(), kernel(1))), End::Off));
+}
+
+#[test]
+fn a_vcpu_is_reset_once_more_with_what_it_was_made_with() {
+    let host = host();
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    end(&host, under(contract(), kernel(2)));
+    let features = crate::sys::VcpuFeatures::PSCI_0_2 | crate::sys::VcpuFeatures::POWER_OFF;
+    let inits = host.log_of(1).into_iter();
+    let inits: Vec<_> = inits
+        .filter(|operation| matches!(operation, Operation::Init(_)))
+        .collect();
+    assert_eq!(inits, [Operation::Init(features); 2]);
+}
+
+#[test]
 fn a_machine_with_a_performance_monitor_can_run() {
     let host = host();
     host.script(0, [event(SystemEventKind::Shutdown)]);
-    let contract = Contract {
-        vcpu_features: VcpuFeatures::PMU,
-        pmu_counters: Some(6),
-        ..contract()
-    };
-    assert!(matches!(end(&host, under(contract, kernel(1))), End::Off));
+    let config = under(with_performance_monitor(), kernel(1));
+    assert!(matches!(end(&host, config), End::Off));
     let log = host.log();
     let interrupt = position(&log, Operation::SetPmuInterrupt(23));
     assert!(position(&log, Operation::InitialiseGic) < interrupt);
     assert!(interrupt < position(&log, Operation::InitialisePmu));
+}
+
+#[test]
+fn the_device_tree_tells_of_a_performance_monitor_if_it_is_promised() {
+    let tells = |contract| {
+        let host = host();
+        host.script(0, [event(SystemEventKind::Shutdown)]);
+        let machine = Machine::new(under(contract, kernel(1)), NOP).unwrap();
+        machine.run(&host, &silent()).unwrap();
+        let mut tree = [0; 4096];
+        let memory = machine.memory();
+        memory.read(Ipa::new(0x4020_0000), &mut tree).unwrap();
+        let compatible = b"arm,armv8-pmuv3\0";
+        tree.windows(compatible.len())
+            .any(|part| part == compatible)
+    };
+    assert!(!tells(contract()));
+    assert!(tells(with_performance_monitor()));
 }
 
 #[test]
@@ -130,6 +209,9 @@ fn a_contract_for_another_board_is_refused_before_the_host_is_asked() {
     stolen_time.stolen_time = Some(Ipa::new(0x4000_0000));
     let mut aarch32 = contract();
     aarch32.vcpu_features |= VcpuFeatures::AARCH32_EL1;
+    for field in [Field::ID_AA64PFR0_EL1_EL0, Field::ID_AA64PFR0_EL1_EL1] {
+        aarch32.id_registers = aarch32.id_registers.with(field, 2).unwrap();
+    }
     let mut small = contract();
     small.address_bits = 32;
     let large = Config {
@@ -149,6 +231,20 @@ fn a_contract_for_another_board_is_refused_before_the_host_is_asked() {
         assert!(said.contains(why), "{said}");
     }
     assert!(host.log().is_empty());
+}
+
+/// It would take no measures, and need them on the next host that its contract allows.
+#[test]
+fn a_guest_is_not_launched_where_it_would_be_told_more_than_it_was_promised() {
+    let host = host().with_rule(RegisterId::WORKAROUND_3, |_| Ok(2));
+    let said = refused(&host, under(contract(), kernel(1)));
+    assert!(
+        said.contains(
+            "KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3 was set to 0x1 and reads as 0x2, the host's own \
+             level: a guest launched here is told more than it was promised"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -204,7 +300,8 @@ fn the_cpus_that_a_machine_may_land_on_are_told_under_the_kernels_firmware_too()
         };
         contract.implementations.add(cpu).unwrap();
     }
-    contract.services |= Services::DISCOVER_IMPL_VERSION | Services::DISCOVER_IMPL_CPUS;
+    contract.services |=
+        Services::VENDOR_FEATURES | Services::DISCOVER_IMPL_VERSION | Services::DISCOVER_IMPL_CPUS;
     host.script(0, call(0xc600_0040, []));
     host.script(0, call(0xc600_0041, [1]));
     host.script(0, call(0xc600_0041, [2]));

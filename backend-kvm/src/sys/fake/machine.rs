@@ -233,14 +233,26 @@ impl VcpuOps for FakeVcpu {
     fn init(&mut self, features: VcpuFeatures) -> Result<()> {
         let mut state = self.ask(Operation::Init(features))?;
         let first = state.cpus[self.number].features.is_none();
-        let more = state.registers_of.clone();
-        let cpu = &mut state.cpus[self.number];
+        let State {
+            cpus,
+            registers,
+            registers_of,
+            set_anew,
+            ..
+        } = &mut *state;
+        let cpu = &mut cpus[self.number];
         cpu.reset(features);
-        for (needs, register, value) in more {
-            if first && features.contains(needs) {
-                cpu.registers.insert(register, value);
-            }
-        }
+        let plain = registers
+            .iter()
+            .map(|(register, value)| (*register, *value));
+        let more = registers_of
+            .iter()
+            .filter(|(needs, _, _)| features.contains(*needs));
+        let more = more.map(|(_, register, value)| (*register, *value));
+        // Whatever a new vCPU has, it has already.
+        let more = more.filter(|(register, _)| first || set_anew.contains(register));
+        let plain = plain.filter(|(register, _)| set_anew.contains(register));
+        cpu.registers.extend(plain.chain(more));
         Ok(())
     }
 

@@ -69,6 +69,7 @@ impl FakeHost {
             registers_of: Vec::new(),
             unlisted: Presence::Present,
             rules: BTreeMap::new(),
+            set_anew: Vec::new(),
             writable_masks: None,
             hardware: hardware(),
             smccc_filter: Presence::Present,
@@ -136,6 +137,12 @@ impl FakeHost {
         rule: impl Fn(&Write<'_>) -> std::result::Result<u64, Errno> + Send + 'static,
     ) -> Self {
         self.lock().rules.insert(register, Rule::new(rule));
+        self
+    }
+
+    /// Gives a register its first value again whenever a vCPU is reset.
+    pub(crate) fn with_anew(self, register: RegisterId) -> Self {
+        self.lock().set_anew.push(register);
         self
     }
 
@@ -258,6 +265,8 @@ struct State {
     /// Whether registers that nobody named exist, and hold 0.
     unlisted: Presence,
     rules: BTreeMap<RegisterId, Rule>,
+    /// What a reset gives its first value again.
+    set_anew: Vec<RegisterId>,
     writable_masks: Option<WritableMasks>,
     hardware: Hardware,
     smccc_filter: Presence,

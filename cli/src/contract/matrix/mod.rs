@@ -6,7 +6,7 @@ mod table;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use vambrace_core::contract::{Conflict, Contract, Digest, HostProfile};
+use vambrace_core::contract::{Conflict, Contract, Digest, Excess, HostProfile};
 use vambrace_formats::fleet::{self, Fleet};
 
 use super::record::{BaselineRecord, Judged, Outcome, Report};
@@ -70,7 +70,8 @@ enum Cell {
     Accepted,
     /// It does, and changes what no guest relies on.
     Normalised,
-    /// It does not; but there is a contract that both honour.
+    /// It does not; but there is a contract that both honour, and that a guest may be launched with
+    /// on the source.
     Baseline,
     /// There is none.
     Impossible,
@@ -84,20 +85,29 @@ impl Cell {
         Self::Impossible,
     ];
 
-    fn of(verdict: Option<&Judged>, common: Option<&Common>) -> Self {
+    /// `excesses` is what a guest that is launched on the source with what both have in common is
+    /// told beyond it.
+    fn of(verdict: Option<&Judged>, common: Option<&Common>, excesses: &[Excess]) -> Self {
         match verdict.map(Judged::outcome) {
             Some(Outcome::Accepted) => Self::Accepted,
             Some(Outcome::Normalised) => Self::Normalised,
             Some(Outcome::Refused) | None => match common {
-                Some(Ok(_)) => Self::Baseline,
-                Some(Err(_)) | None => Self::Impossible,
+                Some(Ok(_)) if excesses.is_empty() => Self::Baseline,
+                Some(Ok(_) | Err(_)) | None => Self::Impossible,
             },
         }
     }
 }
 
-/// What two hosts have in common: the digest of a contract, or what makes one impossible.
-type Common = Result<Digest, Vec<Conflict>>;
+/// What two hosts have in common: a contract, or what makes one impossible.
+type Common = Result<Agreed, Vec<Conflict>>;
+
+/// A contract that two hosts honour.
+struct Agreed {
+    digest: Digest,
+    /// What each of them, the smaller kind first, tells a guest beyond it.
+    excesses: [Vec<Excess>; 2],
+}
 
 /// Every ordered pair of hosts; those of equal profiles share everything but the name.
 struct Matrix<'a> {
@@ -127,15 +137,17 @@ impl<'a> Matrix<'a> {
             let contract = contracts[source].as_ref();
             let verdict = contract.map(|contract| Judged::of(contract, profile(destination)));
             if !verdict.as_ref().is_some_and(Judged::is_accepted) {
+                let (one, other) = unordered(source, destination);
                 baselines
-                    .entry(unordered(source, destination))
-                    .or_insert_with(|| common(wish, [source, destination].map(profile)));
+                    .entry((one, other))
+                    .or_insert_with(|| common(wish, [one, other].map(profile)));
             }
             verdict
         });
         let cells = fleet.matrix(|source, destination| {
             let verdict = verdicts.of(source, destination).and_then(Option::as_ref);
-            Cell::of(verdict, baselines.get(&unordered(source, destination)))
+            let common = baselines.get(&unordered(source, destination));
+            Cell::of(verdict, common, excesses(common, source, destination))
         });
         Self {
             hosts,
@@ -170,9 +182,16 @@ impl<'a> Matrix<'a> {
     }
 
     /// Of two hosts of which one refuses the other's contract.
-    fn baseline(&self, one: usize, other: usize) -> Option<&Common> {
+    fn common(&self, one: usize, other: usize) -> Option<&Common> {
         self.baselines
             .get(&unordered(self.kind(one), self.kind(other)))
+    }
+
+    /// What a guest that is launched on the source with what the two have in common is told beyond
+    /// it.
+    fn excesses(&self, source: usize, destination: usize) -> &[Excess] {
+        let common = self.common(source, destination);
+        excesses(common, self.kind(source), self.kind(destination))
     }
 
     fn contract(&self, source: usize) -> Option<Named<Contract>> {
@@ -209,7 +228,7 @@ impl<'a> Matrix<'a> {
         }
         for one in places.clone() {
             for other in one..self.hosts.len() {
-                if let Some(found) = self.baseline(one, other) {
+                if let Some(found) = self.common(one, other) {
                     report
                         .baselines
                         .push(self.baseline_record(one, other, found));
@@ -223,7 +242,7 @@ impl<'a> Matrix<'a> {
         let hosts = self.pair(one, other);
         BaselineRecord {
             possible: found.is_ok(),
-            digest: found.as_ref().ok().map(Digest::to_string),
+            digest: found.as_ref().ok().map(|agreed| agreed.digest.to_string()),
             contract: None,
             conflicts: found.as_ref().err().map_or(Vec::new(), |conflicts| {
                 conflict::records(conflicts, &hosts, self.wish)
@@ -234,7 +253,18 @@ impl<'a> Matrix<'a> {
 }
 
 fn common(wish: Wish, hosts: [&HostProfile; 2]) -> Common {
-    wish.contract(&hosts).map(|contract| contract.digest())
+    wish.contract(&hosts).map(|contract| Agreed {
+        digest: contract.digest(),
+        excesses: hosts.map(|host| Judged::of(&contract, host).excesses),
+    })
+}
+
+/// What the kind `source` tells beyond what it has in common with the other.
+fn excesses(common: Option<&Common>, source: usize, destination: usize) -> &[Excess] {
+    let Some(Ok(agreed)) = common else {
+        return &[];
+    };
+    &agreed.excesses[usize::from(source > destination)]
 }
 
 fn unordered(one: usize, other: usize) -> (usize, usize) {
@@ -247,6 +277,9 @@ unusable file, or an error of ours.";
 
 #[cfg(test)]
 mod tests {
+    use vambrace_core::contract::{HostLevel, KernelRelease};
+    use vambrace_core::firmware::Workaround;
+
     use super::*;
     use crate::contract::samples;
 
@@ -273,6 +306,34 @@ mod tests {
         assert_eq!(matrix.cell(3, 1), Cell::Impossible);
         let counts = Cell::ALL.map(|cell| matrix.count(cell));
         assert_eq!(counts.iter().sum::<usize>(), 16);
+    }
+
+    #[test]
+    fn a_guest_is_not_launched_where_it_is_told_more_than_both_have() {
+        let of_level = |name, level, product, accepted| {
+            let gic = ("ID_AA64PFR0_EL1.GIC", 1, 0b11);
+            let product = ("ID_AA64ISAR0_EL1.DP", product, accepted);
+            let mut host = samples::with_fields(&[gic, product]);
+            host.workarounds.three =
+                KernelRelease::new(7, 3).levels(Workaround::Three, HostLevel(level));
+            samples::named(name, host)
+        };
+        let hosts = [
+            of_level("vulnerable", 0, 1, 0b11),
+            of_level("immune", 2, 0, 0b1),
+        ];
+        let matrix = Matrix::new(&hosts, Wish::default());
+        assert_eq!(matrix.cell(0, 1), Cell::Baseline);
+        assert_eq!(matrix.cell(1, 0), Cell::Impossible);
+        assert_eq!(matrix.excesses(0, 1), []);
+        assert_eq!(matrix.excesses(1, 0).len(), 1);
+        let svg = picture::svg(&matrix);
+        let told = "told not-required</title>";
+        assert!(
+            svg.contains("<title>immune to vulnerable: never, "),
+            "{svg}"
+        );
+        assert!(svg.contains(told), "{svg}");
     }
 
     #[test]

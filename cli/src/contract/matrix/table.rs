@@ -13,8 +13,8 @@ pub(super) fn text(matrix: &Matrix<'_>) -> String {
         .iter()
         .map(|host| host.name.chars().count())
         .max();
-    let names = widest.unwrap_or(0).max("from \\ to".len());
-    let mut text = format!("{:>digits$} {:<names$} ", "", "from \\ to");
+    let names = widest.unwrap_or(0).max(CORNER.len());
+    let mut text = format!("{:>digits$} {:<names$} ", "", CORNER);
     // Writing to a String cannot fail.
     for number in 1..=count {
         let _ = write!(text, " {number:>digits$}");
@@ -59,9 +59,12 @@ pub(super) const fn meaning(cell: Cell) -> &'static str {
         Cell::Accepted => "a guest with all that the source can promise may move there",
         Cell::Normalised => "the same, and the host changes what no guest relies on",
         Cell::Baseline => "only with other promises: launch it with `contract baseline` of the two",
-        Cell::Impossible => "no contract is honoured by both: `contract baseline` says why",
+        Cell::Impossible => "never, whatever it is launched with: `contract baseline` says why",
     }
 }
+
+/// What stands where the names of rows and columns meet.
+pub(super) const CORNER: &str = "from \\ to";
 
 #[cfg(test)]
 mod tests {
