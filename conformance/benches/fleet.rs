@@ -8,13 +8,13 @@
 //! in a thousand is like no other.
 
 mod drawn;
-mod recorded;
 
 use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use drawn::Draw;
+use vambrace_conformance::recorded;
 use vambrace_core::contract::{Baseline, Contract, Wishes, preflight};
 use vambrace_formats::fleet::Fleet;
 
@@ -40,7 +40,7 @@ fn measure_each() {
 
 /// The baseline of so many hosts, none of them like another.
 fn baseline(hosts: usize) {
-    let recorded = recorded::profiles();
+    let recorded = recorded::hosts();
     let mut times = Times::new();
     // A baseline of few is over before the clock has moved: as many as make the same number of hosts.
     for _ in 0..100_000 / hosts {
@@ -59,7 +59,7 @@ fn baseline(hosts: usize) {
 /// Every ordered pair of so many hosts of few kinds.
 fn matrix(hosts: usize) {
     let name = format!("matrix-{hosts}");
-    let recorded = recorded::profiles();
+    let recorded = recorded::hosts();
     let mut draw = Draw::new(&recorded);
     let mut fleet = Fleet::new();
     let mut times = Times::new();

@@ -1,14 +1,13 @@
 //! One preflight: a contract held against a host that accepts it, and against one that does not.
 
-mod recorded;
-
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use vambrace_conformance::recorded;
 use vambrace_core::contract::{Baseline, Contract, HostProfile, Wishes, preflight};
 
 fn preflights(criterion: &mut Criterion) {
-    let hosts = recorded::profiles();
+    let hosts = recorded::hosts();
     let contract = |host| Baseline::of(&Wishes::PLAIN, [host]).unwrap();
     let contracts: Vec<Contract> = hosts.iter().map(contract).collect();
     let pairs = || {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vambrace_conformance::matrix::Place;
+use vambrace_conformance::recorded;
 use vambrace_core::contract::{Contract, HostProfile, preflight};
 use vambrace_formats::contract::{from_bytes, to_toml};
 use vambrace_formats::profile::ProfileFile;
@@ -47,15 +47,15 @@ fn contracts() -> BTreeMap<String, Contract> {
 
 /// Every recorded host of the lab, and the further ones that contracts were made for.
 fn hosts() -> BTreeMap<String, HostProfile> {
-    let recorded = root().join("conformance/hosts");
-    let places = Place::every().into_iter().chain(Place::others());
-    let recorded = places.map(|place| recorded.join(place.file_name()));
-    let further = files(&folder().join("hosts"), "json");
+    let recorded = recorded::every().into_iter();
+    let recorded = recorded.map(|(place, file)| (place.file_name(), file.profile));
+    let recorded = recorded.map(|(file, profile)| (name(Path::new(&file)), profile));
     let read = |file: PathBuf| {
         let bytes = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         (name(&file), ProfileFile::read(&bytes).unwrap().profile)
     };
-    recorded.chain(further).map(read).collect()
+    let further = files(&folder().join("hosts"), "json").into_iter();
+    recorded.chain(further.map(read)).collect()
 }
 
 /// A row of the page's table.
@@ -107,6 +107,22 @@ fn none_has_changed_since_its_row_was_written() {
             "{name}: a change takes a new version"
         );
     }
+}
+
+#[test]
+fn each_may_be_launched_where_it_is_accepted_but_one() {
+    let hosts = hosts();
+    let mut exceptions = Vec::new();
+    for (name, contract) in contracts() {
+        for (host, profile) in &hosts {
+            let verdict = preflight(&contract, profile);
+            if verdict.is_accepted() && !verdict.may_launch() {
+                exceptions.push((name.clone(), host.clone()));
+            }
+        }
+    }
+    let exception = ("armv8.0-v1".to_owned(), "7.3-cortex-a53".to_owned());
+    assert_eq!(exceptions, [exception]);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! The program of that name in `conformance` probes, predicts, asks and judges; its exit code is
 //! believed, and that it has compared everything is not taken for granted.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use crate::build;
@@ -30,7 +30,7 @@ pub(crate) struct Selection {
     /// Take the profiles of the run before, and probe only hosts without one
     #[arg(long)]
     keep_profiles: bool,
-    /// Keep the profiles and the result in the tree, where tests and documents find them
+    /// Keep the profiles, the result and its picture in the tree, where tests and documents find them
     #[arg(long, conflicts_with_all = ["hosts", "few"])]
     record: bool,
 }
@@ -87,19 +87,39 @@ fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("matrix")
 }
 
-/// Copies what the program has left into the tree.
+/// Copies what the program has left into the tree, and draws it.
 fn record(workspace: &Workspace) -> Result<()> {
     let kept = workspace.root.join(RECORDED);
     fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
     let folder = folder(workspace);
     let files = fs::read_dir(&folder).with_context(|| format!("no {}", folder.display()))?;
+    let mut profiles = Vec::new();
     for file in files {
         let file = file?.path();
         let name = file.file_name().context("a file has a name")?;
-        fs::copy(&file, kept.join(name))
-            .with_context(|| format!("cannot copy {}", file.display()))?;
+        let copy = kept.join(name);
+        fs::copy(&file, &copy).with_context(|| format!("cannot copy {}", file.display()))?;
+        if name != RESULT {
+            profiles.push(copy);
+        }
     }
-    Ok(())
+    profiles.sort();
+    draw(workspace, &profiles)
+}
+
+/// That some pairs have no contract is no failure.
+fn draw(workspace: &Workspace, profiles: &[PathBuf]) -> Result<()> {
+    let mut command = process::command(workspace.target.join("release/vambrace"));
+    command.args(["contract", "matrix"]).args(profiles);
+    command
+        .arg("--svg")
+        .arg(workspace.root.join(PICTURE))
+        .stdout(Stdio::null());
+    let status = command.status().context("cannot draw the matrix")?;
+    match status.code() {
+        Some(0 | 1) => Ok(()),
+        _ => bail!("the matrix was not drawn ({status})"),
+    }
 }
 
 fn tally(run: &Separate) -> Tally {
@@ -176,6 +196,10 @@ const EXPECTED: [Expected; 7] = [
 
 /// Where the profiles and the result are in the tree.
 const RECORDED: &str = "conformance/hosts";
+/// The result's file.
+const RESULT: &str = "result.json";
+/// Where the picture is in the tree.
+const PICTURE: &str = "docs/matrix.svg";
 /// Eleven hosts, each started twice; several times what they take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 

@@ -31,7 +31,7 @@ mod record;
 mod trial;
 mod witness;
 
-pub use figure::{Figure, Pair, Way};
+pub use figure::{Figure, Launch, Pair, Way};
 pub use inside::answer;
 pub use lab::{ask, emulator, probe, with_each};
 pub use outcome::{Finding, Outcome, Tally};

@@ -39,6 +39,8 @@ pub struct Tally {
     pub reasons_confirmed: usize,
     /// Fields that kernels were predicted to change, and changed.
     pub changes_confirmed: usize,
+    /// Levels of workarounds that hosts were predicted to tell beyond the promised, and told.
+    pub excesses_confirmed: usize,
     /// Guests that printed what they read.
     pub guests: usize,
     /// Guest-visible reasons shown by guests or programs reading something else, by their kind.
@@ -114,6 +116,10 @@ impl Outcome {
             .count();
         let changed = fields(heard).filter(|change| prediction.changed.contains(change));
         tally.changes_confirmed += changed.count();
+        let exceeded = prediction.exceeded();
+        let told = heard.differs.iter();
+        let told = told.filter(|differs| exceeded.contains(&differs.subject));
+        tally.excesses_confirmed += told.count();
         for disagreement in disagreements {
             self.find(place, name, disagreement);
         }
@@ -220,7 +226,7 @@ impl Seen<'_> {
             Reason::ZeroBlock { promised, host } => {
                 promised != host && reads(guest::DCZID) == Some(host.into())
             }
-            Reason::UnlistedImplementation(host) => {
+            Reason::UnlistedImplementation { host, .. } => {
                 guest::implementation_of(fresh) == Some(host)
                     && self.contract.implementation != host
                     && !self.contract.implementations.contains(host)
@@ -232,7 +238,7 @@ impl Seen<'_> {
 
     fn told_otherwise(&self, reason: &Reason, number: usize) -> bool {
         // Without a guest, a MIDR_EL1 that the kernel would not be told is as good.
-        if matches!(reason, Reason::UnlistedImplementation(_)) {
+        if matches!(reason, Reason::UnlistedImplementation { .. }) {
             return true;
         }
         let subject = reason.subject().to_string();
@@ -296,6 +302,7 @@ impl Tally {
             ("wrong-refusals", self.wrong_refusals),
             ("reasons-confirmed", self.reasons_confirmed),
             ("normalisations-confirmed", self.changes_confirmed),
+            ("levels-beyond-confirmed", self.excesses_confirmed),
             ("guests", self.guests),
             ("guest-reasons-shown", self.guest_reasons.values().sum()),
         ];
@@ -339,6 +346,11 @@ impl fmt::Display for Tally {
             f,
             "normalisations predicted and seen: {}",
             self.changes_confirmed
+        )?;
+        writeln!(
+            f,
+            "levels of workarounds told beyond the promised, predicted and seen: {}",
+            self.excesses_confirmed
         )?;
         writeln!(f, "guests that printed what they read: {}", self.guests)?;
         write!(

@@ -99,7 +99,7 @@ const CPUS: [&str; 9] = [
     "a64fx",
     "max",
 ];
-const OPTIONAL: [&str; 3] = ["max", "neoverse-v1", "neoverse-n2"];
+const OPTIONAL: [&str; 4] = ["a64fx", "max", "neoverse-v1", "neoverse-n2"];
 const OTHERS: [&str; 6] = [
     "6.12:cortex-a53",
     "6.12:max,sve=off",

@@ -1,18 +1,24 @@
 //! What is tried: contracts of single hosts, of pairs and of fleets, all made from profiles alone.
+//!
+//! What two hosts have in common is sought with every set of vCPU features that both have, fewest
+//! first, served by their kernels and else by core. Nothing else is left to choose: where the guest
+//! has what a host does not decide, a baseline takes what all accept. AArch32 at EL1 is not tried: it
+//! changes no register, so it makes nothing possible that is not possible without it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use vambrace_core::contract::{
     Baseline, Contract, Dispute, HostProfile, Impossible, ServedBy, VcpuFeatures, Wishes,
+    feature_sets,
 };
 use vambrace_core::firmware::{Dialect, KvmGeneration};
 use vambrace_core::memory::Ipa;
 use vambrace_formats::profile::ProfileFile;
 use vambrace_kvm::layout::STOLEN_TIME;
 
+use super::Place;
 use super::question::Encoded;
-use super::{Place, witness};
 
 /// The profiles, by their hosts.
 pub type Profiles = BTreeMap<Place, ProfileFile>;
@@ -26,17 +32,17 @@ pub struct Plan {
     /// The contract of each host by itself, served by its kernel, by its features.
     own: BTreeMap<(Place, VcpuFeatures), usize>,
     /// What two hosts have in common; the lesser first.
-    pairs: BTreeMap<(Place, Place, VcpuFeatures), Common>,
+    pairs: BTreeMap<(Place, Place), Common>,
     fleets: Vec<Fleet>,
 }
 
-/// What two hosts have in common.
+/// What several hosts have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Common {
-    /// The number of their baseline.
+    /// The number of their baseline with the fewest features.
     Contract(usize),
-    /// Nothing, whoever serves: over all of this.
-    Nothing(Vec<Dispute>),
+    /// Nothing, whoever serves: with each set of features that all have, over all of this.
+    Nothing(BTreeMap<VcpuFeatures, Vec<Dispute>>),
 }
 
 /// Several hosts and what they have in common.
@@ -60,20 +66,14 @@ impl Plan {
         }
         for (first, one) in profiles {
             for (second, other) in profiles.range(first..) {
-                let optional = first.has_options() && second.has_options();
-                for features in features(optional) {
-                    let hosts = [&one.profile, &other.profile];
-                    if hosts.iter().all(|host| host.view(features).is_some()) {
-                        plan.add_pair(first, second, features, hosts);
-                    }
-                }
+                plan.add_pair([first, second], &[&one.profile, &other.profile]);
             }
         }
         for (name, belongs) in fleets(profiles) {
             let members = profiles.iter().filter(|(place, _)| belongs(place));
             let members: Vec<_> = members.map(|(_, file)| &file.profile).collect();
             if members.len() > 2 {
-                let common = plan.common(VcpuFeatures::empty(), &members, &name);
+                let common = plan.common(&members, &name);
                 let hosts = members.len();
                 plan.fleets.push(Fleet {
                     name,
@@ -115,16 +115,16 @@ impl Plan {
     }
 
     /// What each pair has in common, the lesser host first; a host is a pair with itself.
-    pub fn pairs(&self) -> impl Iterator<Item = (&Place, &Place, VcpuFeatures, &Common)> {
+    pub fn pairs(&self) -> impl Iterator<Item = (&Place, &Place, &Common)> {
         let pairs = self.pairs.iter();
-        pairs.map(|((first, second, features), common)| (first, second, *features, common))
+        pairs.map(|((first, second), common)| (first, second, common))
     }
 
-    /// What two hosts have in common without optional features.
+    /// What two hosts have in common.
     #[must_use]
     pub fn pair(&self, one: &Place, other: &Place) -> Option<&Common> {
         let (first, second) = (one.min(other).clone(), one.max(other).clone());
-        self.pairs.get(&(first, second, VcpuFeatures::empty()))
+        self.pairs.get(&(first, second))
     }
 
     /// The fleets.
@@ -134,64 +134,55 @@ impl Plan {
     }
 
     fn add_own(&mut self, place: &Place, host: &HostProfile) {
-        for features in features(place.has_options()) {
-            let wishes = kernels(features);
+        for features in tried_features(place.has_options()) {
+            let wishes = wishes(features, ServedBy::Kernel);
             if let Ok(contract) = Baseline::of(&wishes, [host]) {
                 let number = self.add(contract, || format!("{place} with {features}"));
                 self.own.insert((place.clone(), features), number);
             }
         }
         let wishes = Wishes {
-            served_by: CORE,
             stolen_time: Some(Ipa::new(STOLEN_TIME.base().value())),
-            ..Wishes::PLAIN
+            ..wishes(VcpuFeatures::empty(), CORE)
         };
         if let Ok(contract) = Baseline::of(&wishes, [host]) {
             self.add(contract, || format!("{place} served by core"));
         }
     }
 
-    fn add_pair(
-        &mut self,
-        first: &Place,
-        second: &Place,
-        features: VcpuFeatures,
-        hosts: [&HostProfile; 2],
-    ) {
-        let name = format!("baseline of {first} and {second} with {features}");
-        let common = self.common(features, &hosts, &name);
-        let key = (first.clone(), second.clone(), features);
-        self.pairs.insert(key, common);
+    /// What they have in common; between hosts with options, what else they would have with these.
+    fn add_pair(&mut self, places: [&Place; 2], hosts: &[&HostProfile; 2]) {
+        let [first, second] = places;
+        let name = format!("baseline of {first} and {second}");
+        let common = self.common(hosts, &name);
+        self.pairs.insert((first.clone(), second.clone()), common);
+        if first.has_options() && second.has_options() {
+            for features in tried_features(true) {
+                if let Ok(contract) = most(features, hosts) {
+                    self.add_common(contract, &name);
+                }
+            }
+        }
     }
 
-    fn common(&mut self, features: VcpuFeatures, hosts: &[&HostProfile], name: &str) -> Common {
-        let of = |served_by| {
-            let wishes = Wishes {
-                served_by,
-                ..kernels(features)
+    fn common(&mut self, hosts: &[&HostProfile], name: &str) -> Common {
+        let mut disputes = BTreeMap::new();
+        let sets = feature_sets(hosts.iter().copied());
+        let all_have = |set: &VcpuFeatures| hosts.iter().all(|host| host.view(*set).is_some());
+        for features in sets.into_iter().filter(all_have) {
+            match most(features, hosts) {
+                Ok(contract) => return Common::Contract(self.add_common(contract, name)),
+                Err(over) => disputes.insert(features, over),
             };
-            let found = Baseline::of(&wishes, hosts.iter().copied());
-            found.map_err(|impossible| disputes(&impossible))
-        };
-        let by_kernel = match of(ServedBy::Kernel) {
-            Ok(contract) => return Common::Contract(self.add(contract, || name.to_owned())),
-            Err(disputes) => disputes,
-        };
-        let by_core = match of(CORE) {
-            Ok(contract) => {
-                let name = || format!("{name} served by core");
-                return Common::Contract(self.add(contract, name));
-            }
-            Err(disputes) => disputes,
-        };
-        let both: Vec<_> = by_kernel
-            .iter()
-            .filter(|dispute| by_core.contains(dispute))
-            .copied()
-            .collect();
-        Common::Nothing(match both.is_empty() {
-            false => both,
-            true => [by_kernel, by_core].concat(),
+        }
+        Common::Nothing(disputes)
+    }
+
+    fn add_common(&mut self, contract: Contract, name: &str) -> usize {
+        let (features, served_by) = (contract.vcpu_features, contract.served_by);
+        self.add(contract, || match served_by {
+            ServedBy::Kernel => format!("{name} with {features}"),
+            ServedBy::Core(_) => format!("{name} with {features} served by core"),
         })
     }
 
@@ -205,29 +196,65 @@ impl Plan {
     }
 }
 
+/// The most that hosts have in common with these features, served by their kernels or else by core;
+/// or over what neither is possible.
+fn most(features: VcpuFeatures, hosts: &[&HostProfile]) -> Result<Contract, Vec<Dispute>> {
+    let of = |wishes: Wishes| {
+        let found = Baseline::of(&wishes, hosts.iter().copied());
+        found.map_err(|impossible| disputes(&impossible))
+    };
+    let by_kernels = wishes(features, ServedBy::Kernel);
+    let by_core = by_kernels.served_by_core_instead(hosts.iter().copied());
+    of(by_kernels).or_else(|kernels| of(by_core).map_err(|core| both(kernels, core)))
+}
+
+/// What is in dispute whoever serves; if that is nothing, all that is for either.
+fn both(by_kernel: Vec<Dispute>, by_core: Vec<Dispute>) -> Vec<Dispute> {
+    let both = by_kernel.iter().filter(|dispute| by_core.contains(dispute));
+    let both: Vec<_> = both.copied().collect();
+    match both.is_empty() {
+        false => both,
+        true => [by_kernel, by_core].concat(),
+    }
+}
+
 fn disputes(impossible: &Impossible) -> Vec<Dispute> {
     let conflicts = impossible.conflicts().iter();
     conflicts.map(|conflict| conflict.over).collect()
 }
 
-/// None, and where the optional ones are tried, each and all.
-fn features(optional: bool) -> Vec<VcpuFeatures> {
-    let none = VcpuFeatures::empty();
+/// What is in dispute whatever the features; if that is nothing, whatever is with the fewest.
+fn whatever_features(disputes: &BTreeMap<VcpuFeatures, Vec<Dispute>>) -> Vec<Dispute> {
+    let Some(fewest) = disputes.get(&VcpuFeatures::empty()) else {
+        return Vec::new();
+    };
+    let always = |dispute: &&Dispute| disputes.values().all(|over| over.contains(dispute));
+    let always: Vec<_> = fewest.iter().filter(always).copied().collect();
+    match always.is_empty() {
+        false => always,
+        true => fewest.clone(),
+    }
+}
+
+/// None, the PMU, which some kernels cannot hide, and where the others are tried, each and all.
+fn tried_features(optional: bool) -> Vec<VcpuFeatures> {
+    let always = [VcpuFeatures::empty(), VcpuFeatures::PMU];
     match optional {
-        false => vec![none],
+        false => always.to_vec(),
         true => vec![
-            none,
+            VcpuFeatures::empty(),
+            VcpuFeatures::PMU,
             VcpuFeatures::SVE,
             VcpuFeatures::POINTER_AUTHENTICATION,
-            VcpuFeatures::PMU,
             VcpuFeatures::SEEN_IN_REGISTERS,
         ],
     }
 }
 
-fn kernels(vcpu_features: VcpuFeatures) -> Wishes {
+fn wishes(vcpu_features: VcpuFeatures, served_by: ServedBy) -> Wishes {
     Wishes {
         vcpu_features,
+        served_by,
         ..Wishes::PLAIN
     }
 }
@@ -274,7 +301,8 @@ impl fmt::Display for Fleet {
         match common {
             Common::Contract(_) => f.write_str("have a contract in common"),
             Common::Nothing(disputes) => {
-                let first = disputes.iter().take(SHOWN).copied().map(witness::name);
+                let disputes = whatever_features(disputes);
+                let first = disputes.iter().take(SHOWN).map(ToString::to_string);
                 let first: Vec<_> = first.collect();
                 write!(f, "have none, because of {}", first.join(", "))?;
                 match disputes.len().checked_sub(SHOWN) {

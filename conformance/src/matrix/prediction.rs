@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use vambrace_core::contract::{Contract, HostProfile, Judge, Reason, Subject, preflight};
+use vambrace_core::contract::{Contract, Excess, HostProfile, Judge, Reason, Subject, preflight};
+use vambrace_core::cpu::Field;
+use vambrace_core::firmware::Workaround;
 
 use super::question::{Differs, Heard};
 
@@ -18,6 +20,8 @@ pub struct Prediction {
     pub changed: BTreeSet<Differs>,
     /// All reasons, one by one.
     pub reasons: Vec<Reason>,
+    /// What a guest that is launched there is told beyond the contract.
+    pub excesses: Vec<Excess>,
 }
 
 /// Something that a profile says and a host does not do, or the other way round.
@@ -38,6 +42,7 @@ impl Prediction {
         let verdict = preflight(contract, host);
         let mut prediction = Self {
             reasons: verdict.reasons().to_vec(),
+            excesses: verdict.excesses().to_vec(),
             ..Self::default()
         };
         for reason in verdict.reasons() {
@@ -67,6 +72,30 @@ impl Prediction {
     #[must_use]
     pub fn is_accepted_by_kernel(&self) -> bool {
         self.refused.is_empty()
+    }
+
+    /// The workarounds of which a guest that is launched there is told another level than promised.
+    #[must_use]
+    pub fn exceeded(&self) -> BTreeSet<String> {
+        let excesses = self.excesses.iter();
+        let subjects = excesses.map(|excess| Subject::Workaround(excess.workaround).to_string());
+        subjects.collect()
+    }
+
+    /// Those of them that are so with any contract: workaround 2 is needless without SSBS, so where
+    /// there is SSBS a contract without may have another level.
+    #[must_use]
+    pub fn unavoidable(&self, contract: &Contract) -> Vec<Workaround> {
+        let ssbs = contract.id_registers.field(Field::ID_AA64PFR1_EL1_SSBS);
+        let all = self.excesses.iter().map(|excess| excess.workaround);
+        all.filter(|workaround| *workaround != Workaround::Two || ssbs == 0)
+            .collect()
+    }
+
+    /// Whether it says that the host takes this and has it otherwise.
+    #[must_use]
+    pub fn expects(&self, differs: &Differs) -> bool {
+        self.changed.contains(differs) || self.exceeded().contains(&differs.subject)
     }
 
     /// Where the host did something else.
@@ -124,8 +153,12 @@ impl Prediction {
     /// are beside this one, only guests on all of them see.
     fn guests(&self, heard: &Heard) -> Vec<Disagreement> {
         let list = Subject::ImplementationList.to_string();
+        let exceeded = self.exceeded();
         let predicted = self.seen_by_guests.iter();
-        let predicted: BTreeSet<_> = predicted.filter(|subject| **subject != list).collect();
+        let predicted: BTreeSet<_> = predicted
+            .filter(|subject| **subject != list)
+            .chain(&exceeded)
+            .collect();
         let refused = heard.refused.keys();
         let whole = heard
             .differs

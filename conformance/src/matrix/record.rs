@@ -18,11 +18,11 @@ pub struct Record {
     pub kernels: BTreeMap<String, BTreeSet<String>>,
     /// Figures of what was compared, by their names.
     pub compared: BTreeMap<String, usize>,
-    /// Lists that many pairs share, by which they refer to them.
-    pub lists: Vec<Vec<String>>,
-    /// Every ordered pair: source, destination, whether the raw registers are taken, the list of
-    /// what the destination does not honour of the source's own contract, and either the digest of
-    /// a contract that both honour or the list of what makes one impossible.
+    /// What lists name: parts of contracts, and who confirms that two hosts disagree over one.
+    pub names: Vec<String>,
+    /// Lists that many pairs share, each of places in `names`.
+    pub lists: Vec<Vec<usize>>,
+    /// Every ordered pair.
     pub pairs: Vec<PairRecord>,
 }
 
@@ -41,9 +41,13 @@ pub struct PairRecord {
     /// The digest of a contract that both honour.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub contract: Option<String>,
-    /// The list of what makes one impossible.
+    /// Its features, if it has any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub impossible: Option<usize>,
+    pub features: Option<String>,
+    /// Where there is no contract, the list of what makes one impossible, by the features that both
+    /// hosts have.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub impossible: BTreeMap<String, usize>,
 }
 
 impl Record {
@@ -54,31 +58,45 @@ impl Record {
             emulator,
             kernels: kernels(profiles),
             compared: outcome.tally.numbers(),
+            names: Vec::new(),
             lists: Vec::new(),
             pairs: Vec::new(),
         };
         for pair in &figure.pairs {
-            let (mut contract, mut impossible) = (None, None);
-            match &pair.way {
-                Way::Contract(digest) => contract = Some(digest.clone()),
-                Way::Impossible(disputes) => {
-                    let causes = disputes.iter();
-                    let causes = causes.map(|(name, witness)| format!("{name}, {witness}"));
-                    impossible = Some(record.list(causes.collect()));
-                }
-                Way::Undecided(_) => {}
-            }
-            let pair = PairRecord {
+            let mut told = PairRecord {
                 from: pair.source.to_string(),
                 to: pair.destination.to_string(),
                 raw: pair.raw,
-                own: record.list(pair.own.iter().cloned().collect()),
-                contract,
-                impossible,
+                own: record.list(pair.own.iter().cloned()),
+                contract: None,
+                features: None,
+                impossible: BTreeMap::new(),
             };
-            record.pairs.push(pair);
+            match &pair.way {
+                Way::Contract(launch) => {
+                    told.contract = Some(launch.digest.clone());
+                    let features = launch.features;
+                    told.features = (!features.is_empty()).then(|| features.to_string());
+                }
+                Way::Impossible(disputes) => {
+                    for (features, over) in disputes {
+                        let causes = over.iter();
+                        let causes = causes.map(|(name, witness)| format!("{name}, {witness}"));
+                        let list = record.list(causes);
+                        told.impossible.insert(features.to_string(), list);
+                    }
+                }
+                Way::Undecided(_) => {}
+            }
+            record.pairs.push(told);
         }
         record
+    }
+
+    /// What a list names; nothing if there is no such list.
+    pub fn named(&self, list: usize) -> impl Iterator<Item = &str> {
+        let list = self.lists.get(list).into_iter().flatten();
+        list.filter_map(|name| self.names.get(*name).map(String::as_str))
     }
 
     /// With what it was made, in a line.
@@ -89,19 +107,18 @@ impl Record {
         format!("{}; Linux {}", self.emulator, kernels.join(", "))
     }
 
-    /// A text that reads back; a pair is a line.
+    /// A text that reads back; a name, a list, and a pair are a line each.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let kernels = json(&self.kernels);
-        let compared = json(&self.compared);
-        let lists: Vec<_> = self.lists.iter().map(json).collect();
-        let pairs: Vec<_> = self.pairs.iter().map(json).collect();
         format!(
-            "{{\n\"emulator\": {},\n\"kernels\": {kernels},\n\"compared\": {compared},\n\
-             \"lists\": [\n{}\n],\n\"pairs\": [\n{}\n]\n}}\n",
+            "{{\n\"emulator\": {},\n\"kernels\": {},\n\"compared\": {},\n\
+             \"names\": {},\n\"lists\": {},\n\"pairs\": {}\n}}\n",
             json(&self.emulator),
-            lists.join(",\n"),
-            pairs.join(",\n"),
+            json(&self.kernels),
+            json(&self.compared),
+            lines(&self.names),
+            lines(&self.lists),
+            lines(&self.pairs),
         )
     }
 
@@ -114,13 +131,25 @@ impl Record {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    fn list(&mut self, list: Vec<String>) -> usize {
-        let known = self.lists.iter().position(|known| *known == list);
-        known.unwrap_or_else(|| {
-            self.lists.push(list);
-            self.lists.len() - 1
-        })
+    fn list(&mut self, names: impl IntoIterator<Item = String>) -> usize {
+        let names = names.into_iter();
+        let list = names.map(|name| place(&mut self.names, name)).collect();
+        place(&mut self.lists, list)
     }
+}
+
+/// Where it is among those that are known; behind them, if it was not.
+fn place<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
+    let known = all.iter().position(|known| *known == one);
+    known.unwrap_or_else(|| {
+        all.push(one);
+        all.len() - 1
+    })
+}
+
+fn lines<T: Serialize>(values: &[T]) -> String {
+    let lines: Vec<_> = values.iter().map(json).collect();
+    format!("[\n{}\n]", lines.join(",\n"))
 }
 
 fn json<T: Serialize>(value: &T) -> String {
@@ -148,15 +177,19 @@ mod tests {
             raw: false,
             own: 0,
             contract: None,
-            impossible: Some(1),
+            features: None,
+            impossible: [("none".into(), 1)].into(),
         };
         let record = Record {
             emulator: "QEMU 10.0.2".into(),
             kernels: [("7.3".into(), ["7.3.4".to_owned()].into())].into(),
             compared: [("pairs".into(), 2)].into(),
-            lists: vec![vec![], vec!["CNTFRQ_EL0, guests".into()]],
+            names: vec!["DCZID_EL0, guests".into(), "CNTFRQ_EL0, guests".into()],
+            lists: vec![vec![], vec![1]],
             pairs: vec![pair("6.1:a64fx"), pair("7.3:a64fx")],
         };
+        assert_eq!(record.named(1).collect::<Vec<_>>(), ["CNTFRQ_EL0, guests"]);
+        assert_eq!(record.named(0).chain(record.named(2)).next(), None);
         let text = record.to_json();
         assert_eq!(Record::from_json(&text), Ok(record));
         assert_eq!(

@@ -105,8 +105,9 @@ impl Trial {
         self.ask(About::Fresh, Question::Guest(None));
         for number in guests_of(place, plan) {
             let contract = plan.contract(number);
-            if contract.gic.kind == GicKind::V3 {
-                let verdict = vambrace_core::contract::preflight(contract, host);
+            let verdict = vambrace_core::contract::preflight(contract, host);
+            // A guest that would be told more is not launched; it may only move there.
+            if contract.gic.kind == GicKind::V3 && verdict.excesses().is_empty() {
                 let question = Question::guest_of(contract, verdict.normalisations());
                 self.ask(About::Guest(number), question);
             }
@@ -159,7 +160,7 @@ impl Answers {
                 && heard
                     .differs
                     .iter()
-                    .all(|differs| prediction.changed.contains(differs))
+                    .all(|differs| prediction.expects(differs))
         })
     }
 
@@ -178,28 +179,30 @@ fn guests_of(place: &Place, plan: &Plan) -> BTreeSet<usize> {
         .map(|(_, _, number)| number);
     let pairs = plan
         .pairs()
-        .filter(|(first, second, _, _)| *first == place || *second == place);
-    let shared = pairs.filter_map(|(_, _, _, common)| match common {
+        .filter(|(first, second, _)| *first == place || *second == place);
+    let shared = pairs.filter_map(|(_, _, common)| match common {
         Common::Contract(number) => Some(*number),
         Common::Nothing(_) => None,
     });
     own.chain(shared).collect()
 }
 
-/// The values that others accept of the fields over which they and `place` disagree, in registers
-/// that hold what `place` has else.
+/// The values that others accept of the fields over which they and `place` disagree, with each set of
+/// features, in registers that hold what `place` has else.
 fn disputed(place: &Place, plan: &Plan, profiles: &Profiles) -> BTreeSet<Value> {
     let mut values = BTreeSet::new();
-    for (first, second, features, common) in plan.pairs() {
+    for (first, second, common) in plan.pairs() {
         let (Common::Nothing(disputes), Some(other)) = (common, other(place, first, second)) else {
             continue;
         };
         let (Some(own), Some(others)) = (profiles.get(place), profiles.get(other)) else {
             continue;
         };
-        for dispute in disputes {
-            if let Dispute::Field(field) = dispute {
-                values.extend(refusable(*field, features, &own.profile, &others.profile));
+        for (features, over) in disputes {
+            for dispute in over {
+                if let Dispute::Field(field) = dispute {
+                    values.extend(refusable(*field, *features, &own.profile, &others.profile));
+                }
             }
         }
     }

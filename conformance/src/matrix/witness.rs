@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use vambrace_core::contract::{Dispute, ImplementationRegister, ServedBy, Subject, VcpuFeatures};
+use vambrace_core::contract::{
+    Contract, Dispute, ImplementationRegister, ServedBy, Subject, VcpuFeatures,
+};
 use vambrace_core::cpu::Field;
+use vambrace_core::firmware::{Bitmap, Workaround};
 
 use super::Place;
 use super::guest::{self, CNTFRQ, DCZID};
 use super::plan::{Plan, Profiles};
-use super::question::Stored;
+use super::question::{Heard, Stored};
 use super::trial::{Answers, refusable};
 
 /// Who confirmed it.
@@ -19,11 +22,11 @@ pub enum Witness {
     Kernel,
     /// Guests on the two hosts read different values.
     Guests,
-    /// A program on the one host reads another value than the other promises; no guest was run.
+    /// Programs on the two hosts read different values; no guest can run on both.
     Program,
 }
 
-/// Two hosts that have no contract in common.
+/// Two hosts, source and destination, that have no contract in common with these features.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quarrel<'a> {
     pub(super) plan: &'a Plan,
@@ -34,6 +37,18 @@ pub(super) struct Quarrel<'a> {
 }
 
 impl Quarrel<'_> {
+    /// Who confirms that the destination cannot have the level of a workaround that the source's
+    /// guests are told, whatever was promised.
+    pub(super) fn witness_of_level(&self, workaround: Workaround) -> Option<Witness> {
+        let [source, destination] = self.places;
+        let heard = self.heard(destination, self.plan.own(source)?)?;
+        let subject = Subject::Workaround(workaround).to_string();
+        heard
+            .refused
+            .contains_key(&subject)
+            .then_some(Witness::Kernel)
+    }
+
     /// Who confirms that nothing is left of this; None if nobody does.
     pub(super) fn witness(&self, dispute: Dispute) -> Option<Witness> {
         let identities = [
@@ -43,7 +58,9 @@ impl Quarrel<'_> {
         ];
         match dispute {
             Dispute::Field(field) => self.refuse_values(field),
-            Dispute::UnnamedBits(register) => self.refuse(&[Subject::IdRegister(register)]),
+            Dispute::UnnamedBits(register) => {
+                self.refuse_with(self.features, &[Subject::IdRegister(register)])
+            }
             Dispute::Implementation => self.refuse(&identities.map(Subject::Implementation)),
             Dispute::UnlistedImplementation => self.implementations(),
             Dispute::Caches => {
@@ -53,14 +70,18 @@ impl Quarrel<'_> {
             }
             Dispute::ZeroBlock => self.read(DCZID, Subject::ZeroBlock),
             Dispute::CounterFrequency => self.read(CNTFRQ, Subject::CounterFrequency),
-            Dispute::VectorLengths => self.refuse(&[Subject::VectorLengths]),
-            Dispute::PmuCounters => self.promised_otherwise(Subject::PmuCounters),
+            Dispute::VectorLengths => {
+                self.refuse_with(VcpuFeatures::SVE, &[Subject::VectorLengths])
+            }
+            Dispute::PmuCounters => {
+                self.promised_otherwise(VcpuFeatures::PMU, Subject::PmuCounters)
+            }
             Dispute::PsciVersion => self.refuse(&[Subject::PsciVersion]),
             Dispute::Services(bitmap) => self.refuse(&[Subject::Services(bitmap)]),
             Dispute::Forwarding => self.refuse_forwarding(),
             Dispute::Gic => self.refuse(&[Subject::Gic, Subject::GicRevision]),
             Dispute::AddressBits => self.refuse(&[Subject::AddressBits]),
-            Dispute::NoHost | Dispute::VcpuFeatures => None,
+            Dispute::NoHost | Dispute::VcpuFeatures | Dispute::Contradiction(_) => None,
         }
     }
 
@@ -82,12 +103,16 @@ impl Quarrel<'_> {
         Some(Witness::Kernel)
     }
 
-    /// Each kernel refuses one of these of the other's own contract.
+    /// Each kernel refuses one of these of the other's own contract; no feature matters to them.
     fn refuse(&self, subjects: &[Subject]) -> Option<Witness> {
+        self.refuse_with(VcpuFeatures::empty(), subjects)
+    }
+
+    /// Each kernel refuses one of these of the other's own contract with these features.
+    fn refuse_with(&self, features: VcpuFeatures, subjects: &[Subject]) -> Option<Witness> {
         let [one, other] = self.places;
         let refuses = |place: &Place, other: &Place| {
-            let number = self.plan.own_with(other, self.features)?;
-            let heard = self.answers.get(place)?.contracts.get(&number)?;
+            let heard = self.heard(place, self.plan.own_with(other, features)?)?;
             let mut subjects = subjects.iter().map(ToString::to_string);
             subjects.find(|subject| heard.refused.contains_key(subject))
         };
@@ -98,33 +123,64 @@ impl Quarrel<'_> {
 
     /// One of the kernels cannot forward the calls of anything that core serves.
     fn refuse_forwarding(&self) -> Option<Witness> {
-        let forwarding = Subject::Forwarding.to_string();
-        let mut by_core = self
-            .plan
-            .contracts()
-            .enumerate()
-            .filter(|(_, (_, contract))| matches!(contract.served_by, ServedBy::Core(_)));
-        let (number, _) = by_core.next()?;
-        let answers = self
-            .places
-            .iter()
-            .filter_map(|place| self.answers.get(place));
-        let mut heard = answers.filter_map(|answers| answers.contracts.get(&number));
-        heard
-            .any(|heard| heard.refused.contains_key(&forwarding))
-            .then_some(Witness::Kernel)
+        let by_core = |contract: &Contract| contract.served_by != ServedBy::Kernel;
+        self.one_refuses(by_core, &[Subject::Forwarding])
     }
 
-    /// Guests read different implementations.
+    /// Guests read different implementations, and one of the kernels lets no guest be told of more
+    /// than one, whoever serves it.
     fn implementations(&self) -> Option<Witness> {
-        let [one, other] = self
+        let telling = [
+            Subject::Forwarding,
+            Subject::Services(Bitmap::VendorHypervisor2),
+        ];
+        for kernel_serves in [true, false] {
+            let lists = |contract: &Contract| {
+                let by_kernel = contract.served_by == ServedBy::Kernel;
+                by_kernel == kernel_serves && !contract.implementations.is_empty()
+            };
+            if self.is_tried(lists) {
+                self.one_refuses(lists, &telling)?;
+            }
+        }
+        let fresh = self
             .places
             .map(|place| self.answers.get(place)?.fresh.as_ref());
-        let (Some(one), Some(other)) = (one, other) else {
-            return self.refuse(&[Subject::Implementation(ImplementationRegister::Midr)]);
+        if let [Some(one), Some(other)] = fresh {
+            let [one, other] = [one, other].map(guest::implementation_of);
+            return (one? != other?).then_some(Witness::Guests);
+        }
+        let probed = self.places.map(|place| self.profiles.get(place));
+        let [one, other] = probed.map(|file| file.map(|file| file.profile.implementation));
+        (one? != other?).then_some(Witness::Program)
+    }
+
+    fn is_tried(&self, which: impl Fn(&Contract) -> bool) -> bool {
+        self.plan.contracts().any(|(_, contract)| which(contract))
+    }
+
+    /// One of the kernels refuses one of these of each such contract that it was told.
+    fn one_refuses(
+        &self,
+        which: impl Fn(&Contract) -> bool,
+        subjects: &[Subject],
+    ) -> Option<Witness> {
+        let refused = |heard: &Heard| {
+            let mut subjects = subjects.iter().map(ToString::to_string);
+            subjects.any(|subject| heard.refused.contains_key(&subject))
         };
-        let [one, other] = [one, other].map(guest::implementation_of);
-        (one? != other?).then_some(Witness::Guests)
+        let refuses = |place: &&Place| {
+            let such = self.plan.contracts().enumerate();
+            let such = such.filter(|(_, (_, contract))| which(contract));
+            let mut heard = such.map(|(number, _)| self.heard(place, number)).peekable();
+            heard.peek().is_some() && heard.all(|heard| heard.is_some_and(refused))
+        };
+        let mut places = self.places.iter();
+        places.any(refuses).then_some(Witness::Kernel)
+    }
+
+    fn heard(&self, place: &Place, number: usize) -> Option<&Heard> {
+        self.answers.get(place)?.contracts.get(&number)
     }
 
     /// Guests read different values of this register; else a program reads another than promised.
@@ -134,47 +190,22 @@ impl Quarrel<'_> {
             .map(|place| self.answers.get(place)?.fresh.as_ref()?.get(register));
         match (one, other) {
             (Some(one), Some(other)) => (one != other).then_some(Witness::Guests),
-            _ => self.promised_otherwise(subject),
+            _ => self.promised_otherwise(VcpuFeatures::empty(), subject),
         }
     }
 
-    /// Each host has this otherwise than the other's own contract promises.
-    fn promised_otherwise(&self, subject: Subject) -> Option<Witness> {
+    /// Each host has this otherwise than the other's own contract with these features promises.
+    fn promised_otherwise(&self, features: VcpuFeatures, subject: Subject) -> Option<Witness> {
         let [one, other] = self.places;
         let subject = subject.to_string();
         let differs = |place: &Place, other: &Place| {
-            let number = self.plan.own_with(other, self.features)?;
-            let heard = self.answers.get(place)?.contracts.get(&number)?;
-            heard
-                .differs
-                .iter()
-                .find(|differs| differs.subject == subject)
+            let heard = self.heard(place, self.plan.own_with(other, features)?)?;
+            let mut differing = heard.differs.iter();
+            differing.find(|differs| differs.subject == subject)
         };
         differs(one, other)?;
         differs(other, one)?;
         Some(Witness::Program)
-    }
-}
-
-/// What the hosts disagree over, by the names of registers, fields and services.
-pub(super) fn name(dispute: Dispute) -> String {
-    match dispute {
-        Dispute::NoHost => "no host".into(),
-        Dispute::VcpuFeatures => Subject::VcpuFeatures.to_string(),
-        Dispute::Field(field) => field.to_string(),
-        Dispute::UnnamedBits(register) => format!("{register}, reserved bits"),
-        Dispute::Implementation => "MIDR_EL1".into(),
-        Dispute::UnlistedImplementation => Subject::ImplementationList.to_string(),
-        Dispute::Caches => "CLIDR_EL1 and CCSIDR_EL1".into(),
-        Dispute::ZeroBlock => Subject::ZeroBlock.to_string(),
-        Dispute::VectorLengths => Subject::VectorLengths.to_string(),
-        Dispute::PmuCounters => Subject::PmuCounters.to_string(),
-        Dispute::PsciVersion => Subject::PsciVersion.to_string(),
-        Dispute::Services(bitmap) => Subject::Services(bitmap).to_string(),
-        Dispute::Forwarding => Subject::Forwarding.to_string(),
-        Dispute::Gic => Subject::Gic.to_string(),
-        Dispute::CounterFrequency => Subject::CounterFrequency.to_string(),
-        Dispute::AddressBits => Subject::AddressBits.to_string(),
     }
 }
 

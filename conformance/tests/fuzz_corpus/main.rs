@@ -17,6 +17,7 @@ use std::path::Path;
 
 use mutation::Mutator;
 use targets::{TARGETS, Target};
+use vambrace_formats::contract::from_toml;
 
 /// How many inputs are made for each target.
 const MADE: usize = 20_000;
@@ -31,6 +32,18 @@ fn every_corpus_has_a_target() {
     let mut names = TARGETS.map(|(name, _)| name);
     names.sort_unstable();
     assert_eq!(folders, names);
+}
+
+/// An input that is refused at once leads the fuzzer nowhere.
+#[test]
+fn the_good_contracts_are_good_and_the_same_in_both_forms() {
+    let read = |folder: &str, name: &str| fs::read(corpus().join(folder).join(name)).unwrap();
+    for name in ["kernel", "core"] {
+        let text = String::from_utf8(read("contract_toml", name)).unwrap();
+        let contract = from_toml(&text).unwrap();
+        let bytes = read("contract_bytes", name);
+        assert_eq!(contract.to_bytes().as_slice(), bytes, "{name}");
+    }
 }
 
 #[test]
