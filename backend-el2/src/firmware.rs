@@ -1,0 +1,120 @@
+//! A guest's call, from its registers to core and back.
+//!
+//! Every register is at hand here, so core is given all of them at once; what else a call needs it
+//! says, and is called again with it.
+
+use vambrace_core::smccc::{Args, Caller, Conduit, ExecutionState, Needs, Results};
+use vambrace_core::time::Time;
+use vambrace_core::vm::{Clocks, Entropy};
+use vambrace_core::{Entry, Lent, Outcome};
+
+use crate::arch::vectors::Frame;
+use crate::arch::{cpu, guest};
+use crate::layout::RAM_BASE;
+use crate::machine::{Machine, machine};
+use crate::vcpu;
+
+/// Answers the call in `frame`. In AArch64 and in AArch32 the guest goes on behind its instruction.
+pub(crate) fn call(frame: &mut Frame, conduit: Conduit) {
+    let machine = machine();
+    let cpu = cpu::index();
+    machine.count_call(cpu);
+    let execution_state = guest::execution_state();
+    if execution_state == ExecutionState::Aarch32 {
+        narrow(frame);
+    }
+    let caller = Caller {
+        vcpu: machine.vcpus[cpu],
+        conduit,
+        execution_state,
+        endianness: Some(guest::endianness(execution_state)),
+    };
+    let [x0, arguments @ ..] = &frame.x;
+    let args = Args::new(*x0, &arguments[..ARGUMENTS]);
+    let outcome = machine.vm.lock().call(&caller, &args, Lent::NOTHING);
+    match outcome {
+        // Nearly all calls end here.
+        Outcome::Resume(results) => write_results(frame, &results),
+        Outcome::Fetch(needs) => {
+            let outcome = call_with(machine, &caller, &args, needs);
+            carry_out(machine, cpu, frame, outcome);
+        }
+        outcome => carry_out(machine, cpu, frame, outcome),
+    }
+}
+
+/// The same call with what it needs.
+#[inline(never)]
+fn call_with(machine: &Machine, caller: &Caller, args: &Args<'_>, needs: Needs) -> Outcome {
+    let mut bits = [0; 24];
+    let drawn = needs.entropy() && cpu::draw(&mut bits);
+    let lent = Lent {
+        time: needs.time().then(now),
+        clocks: needs.clocks().then(|| clocks(machine)),
+        entropy: match (needs.entropy(), drawn) {
+            (false, _) => Entropy::NotLent,
+            (true, true) => Entropy::Bits(&mut bits),
+            (true, false) => Entropy::Exhausted,
+        },
+    };
+    machine.vm.lock().call(caller, args, lent)
+}
+
+/// Does what core has answered.
+#[inline(never)]
+fn carry_out(machine: &Machine, cpu: usize, frame: &mut Frame, outcome: Outcome) {
+    match outcome {
+        Outcome::Fetch(_) => unreachable!("core was given what it needs"),
+        Outcome::Resume(results) => write_results(frame, &results),
+        Outcome::ResumeAndWake(results, target) => {
+            machine.kick(target.index());
+            write_results(frame, &results);
+        }
+        Outcome::CleanInvalidate(results, range) => {
+            let first = range.first().value();
+            let size = range.last().value() - first + 1;
+            machine.memory.clean(first.wrapping_sub(RAM_BASE), size);
+            write_results(frame, &results);
+        }
+        Outcome::Park => vcpu::settle(machine, cpu, frame, Entry::Park),
+        Outcome::Wait(_) | Outcome::SystemSuspend(_) => {
+            vcpu::settle(machine, cpu, frame, Entry::Wait);
+        }
+        Outcome::System(event) => {
+            machine.kick_others();
+            vcpu::settle(machine, cpu, frame, Entry::Stop(event));
+        }
+    }
+}
+
+/// Writes the registers that a call changes.
+#[inline]
+pub(crate) fn write_results(frame: &mut Frame, results: &Results) {
+    for (register, value) in frame.x.iter_mut().zip(results.registers()) {
+        *register = *value;
+    }
+}
+
+/// The time now, for core.
+pub(crate) fn now() -> Time {
+    Time::from_nanoseconds(cpu::nanoseconds())
+}
+
+fn clocks(machine: &Machine) -> Clocks {
+    let physical_counter = cpu::counter();
+    Clocks {
+        wall_clock: machine.wall_clock(),
+        virtual_counter: physical_counter.wrapping_sub(machine.counter_offset()),
+        physical_counter,
+    }
+}
+
+/// The upper halves of an AArch32 guest's registers are unknown.
+fn narrow(frame: &mut Frame) {
+    for register in frame.x.iter_mut().take(ARGUMENTS + 1) {
+        *register &= 0xffff_ffff;
+    }
+}
+
+/// x1 to x17.
+const ARGUMENTS: usize = 17;
