@@ -10,7 +10,7 @@ use vambrace_core::vcpu::ResetState;
 use vambrace_core::vm::Stopped;
 
 use crate::arch::vectors::{self, Frame};
-use crate::arch::{cpu, guest, interrupts as interface};
+use crate::arch::{cpu, guest};
 use crate::firmware::{now, write_results};
 use crate::gic::Pending;
 use crate::interrupts;
@@ -84,8 +84,7 @@ fn start(machine: &Machine, cpu: usize, frame: &mut Frame, state: &ResetState) {
     guest::reset(state, machine.counter_offset());
     frame.x = [0; 31];
     frame.x[0] = state.x0();
-    // What was pending for the vCPU while it was off is pending still.
-    let _ = interrupts::refresh(machine, cpu);
-    interface::reset_guest();
+    // The interrupt controller keeps its state while a CPU is off, as KVM's does: what was pending
+    // for the vCPU is pending still, and what it masked is masked.
     let _ = interrupts::refresh(machine, cpu);
 }
