@@ -1,16 +1,22 @@
 //! Hands the memory map to the linker, and the program its build id.
-//!
-//! The id is a digest of the sources that make the program: whoever starts it compares that with its
-//! own. A path's place in the workspace counts, where the workspace lies does not.
 
-use std::env;
+mod sources;
+
 use std::path::PathBuf;
+use std::{env, io};
 
-fn main() {
-    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let script = package.join("../linker/el2.ld");
-    println!("cargo::rerun-if-changed={}", script.display());
-    println!("cargo::rustc-link-arg-bins=-T{}", script.display());
+fn main() -> io::Result<()> {
+    let package = env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let root = package.parent().unwrap_or(&package);
+    println!(
+        "cargo::rustc-link-arg-bins=-T{}",
+        root.join("linker/el2.ld").display()
+    );
     // One page, or each segment starts at its own 64 KiB of the file.
     println!("cargo::rustc-link-arg-bins=-zmax-page-size=4096");
+    let build_id = sources::build_id(root, &sources::EL2)?;
+    println!("cargo::rustc-env=VAMBRACE_EL2_BUILD_ID={build_id}");
+    Ok(())
 }

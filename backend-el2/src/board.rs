@@ -20,7 +20,7 @@ pub struct Board {
     /// Its CPUs, as its firmware names them; more than are used are left out.
     pub cpus: Vec<u64, MAX_CPUS>,
     /// The file behind `-initrd`.
-    pub initrd: Range,
+    pub initrd: Option<Range>,
     /// What stands behind `-append`.
     pub bootargs: String<BOOTARGS_BYTES>,
     /// Its PL011s, in rising order of their addresses.
@@ -39,8 +39,8 @@ pub enum BoardError {
     NoMemory,
     /// No CPU.
     NoCpus,
-    /// No initrd in /chosen: nobody to run.
-    NoInitrd,
+    /// No /chosen.
+    NoChosen,
     /// The bootargs are not text, or longer than [`BOOTARGS_BYTES`].
     Bootargs,
 }
@@ -53,11 +53,11 @@ impl Board {
     /// [`BoardError`] says what it lacks.
     pub fn read(tree: &[u8]) -> Result<Self, BoardError> {
         let fdt = Fdt::new(tree).map_err(|_| BoardError::NoTree)?;
-        let chosen = fdt.find_node("/chosen").ok_or(BoardError::NoInitrd)?;
+        let chosen = fdt.find_node("/chosen").ok_or(BoardError::NoChosen)?;
         Ok(Self {
             ram: memory(fdt).ok_or(BoardError::NoMemory)?,
             cpus: cpus(fdt).ok_or(BoardError::NoCpus)?,
-            initrd: initrd(&chosen).ok_or(BoardError::NoInitrd)?,
+            initrd: initrd(&chosen),
             bootargs: bootargs(&chosen).ok_or(BoardError::Bootargs)?,
             uarts: uarts(fdt),
         })
@@ -67,13 +67,13 @@ impl Board {
     /// initrd's nor the tree's.
     #[must_use]
     pub fn room_for(&self, size: u64, tree: Range) -> Option<Range> {
-        let taken = [OWN_MEMORY, self.initrd, tree];
+        let taken = [OWN_MEMORY, tree].into_iter().chain(self.initrd);
         let mut end = self.ram.end();
         loop {
             let start = end.checked_sub(size)? & !(BLOCK - 1);
             let room = Range::new(start, size).filter(|room| self.ram.holds(*room))?;
-            let lowest = taken.iter().filter(|taken| taken.overlaps(room));
-            match lowest.map(|taken| taken.start()).min() {
+            let in_the_way = taken.clone().filter(|taken| taken.overlaps(room));
+            match in_the_way.map(Range::start).min() {
                 None => return Some(room),
                 Some(start) => end = start,
             }
@@ -87,7 +87,7 @@ impl fmt::Display for BoardError {
             Self::NoTree => "the board gave no device tree: boot the arm64 Image with -kernel",
             Self::NoMemory => "the board's device tree names no RAM",
             Self::NoCpus => "the board's device tree names no CPU",
-            Self::NoInitrd => "there is no guest: name it with -initrd",
+            Self::NoChosen => "the board's device tree has no /chosen",
             Self::Bootargs => "the bootargs are not text, or longer than 1024 bytes",
         })
     }

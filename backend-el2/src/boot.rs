@@ -3,12 +3,13 @@
 use core::fmt;
 
 use vambrace_core::memory::{Ipa, RamRange};
+use vambrace_core::smccc::ExecutionState;
 
 use crate::arch::memory::{self, Memory};
 use crate::arch::{board as real_firmware, cpu, devices, guest, translation};
 use crate::board::Board;
-use crate::config::{Config, Surroundings};
-use crate::crash::fail;
+use crate::config::{Config, Surroundings, Task};
+use crate::crash::{End, end, fail};
 use crate::device_tree::Description;
 use crate::gic::UART_INTERRUPT;
 use crate::image::Image;
@@ -25,7 +26,11 @@ pub(crate) fn boot_cpu(device_tree: u64) -> ! {
     let board = or_fail(Board::read(tree));
     console::begin(&board.uarts);
     translation::fit(board.ram);
-    let machine = make(&board, place);
+    let config = or_fail(Config::parse(&board.bootargs));
+    if config.task == Task::Probe {
+        probe();
+    }
+    let machine = make(&board, &config, place);
     devices::switch_distributor_on(UART_INTERRUPT);
     for (index, affinity) in machine.affinities.iter().enumerate().skip(1) {
         if let Err(code) = real_firmware::cpu_on(*affinity, index) {
@@ -50,16 +55,18 @@ fn begin(machine: &Machine, index: usize) -> ! {
 }
 
 /// The machine that the bootargs ask for, with the guest in its RAM.
-fn make(board: &Board, tree: Range) -> &'static Machine {
-    let config = or_fail(Config::parse(&board.bootargs));
+fn make(board: &Board, config: &Config<'_>, tree: Range) -> &'static Machine {
     let vcpus = config.vcpus.unwrap_or(board.cpus.len());
     if vcpus > board.cpus.len() {
         let cpus = board.cpus.len();
         fail(format_args!("{vcpus} vCPUs on {cpus} CPUs: give QEMU -smp {vcpus}"));
     }
-    let memory = take_memory(board, &config, tree);
+    let memory = take_memory(board, config, tree);
     let guest_ram = or_fail(Range::new(RAM_BASE, config.memory).ok_or("the guest has no RAM"));
     let image = or_fail(Image::parse(memory.initrd(), guest_ram));
+    if image.execution_state == ExecutionState::Aarch32 && !guest::executes_aarch32() {
+        fail(format_args!("the guest is AArch32, which this CPU does not execute at EL1"));
+    }
     let surroundings = Surroundings {
         vcpus,
         ram: or_fail(
@@ -77,7 +84,7 @@ fn make(board: &Board, tree: Range) -> &'static Machine {
         psci_version: config.psci_version().value(),
         arguments: config.guest_arguments,
     };
-    or_fail(map(&memory, guest_ram, &config).map_err(|_| "stage 2 has no room for the guest's RAM"));
+    or_fail(map(&memory, guest_ram, config).map_err(|_| "stage 2 has no room for the guest's RAM"));
     machine::make(Parts {
         vm,
         vcpus: ids,
@@ -90,6 +97,14 @@ fn make(board: &Board, tree: Range) -> &'static Machine {
     })
 }
 
+/// Tells what this CPU has that a guest may need, in one line, and ends.
+fn probe() -> ! {
+    let aarch32 = if guest::executes_aarch32() { " aarch32" } else { "" };
+    let entropy = if cpu::has_entropy() { " entropy" } else { "" };
+    log::info!("cpu:{aarch32}{entropy}");
+    end(End::Off, 0, 0)
+}
+
 fn take_memory(board: &Board, config: &Config<'_>, tree: Range) -> Memory {
     let Some(guest) = board.room_for(config.memory, tree) else {
         fail(format_args!(
@@ -97,7 +112,8 @@ fn take_memory(board: &Board, config: &Config<'_>, tree: Range) -> Memory {
             config.memory >> 20
         ));
     };
-    let memory = Memory::new(board.ram, tree, board.initrd, guest);
+    let initrd = or_fail(board.initrd.ok_or("there is no guest: name it with -initrd"));
+    let memory = Memory::new(board.ram, tree, initrd, guest);
     or_fail(memory.ok_or("the initrd or the device tree lies in this program's memory"))
 }
 

@@ -14,6 +14,7 @@
 //! | `with=trng,ptp` | services and optional functions, by name | none |
 //! | `workaround-1=not-required` | likewise 2, 3, 4: `not-available`, `available` | `not-available` |
 //! | `soc-id=43b0:1:Board` | SMCCC_ARCH_SOC_ID: version and revision in hexadecimal, perhaps a name | none |
+//! | `probe` | no guest: tell what the CPU has, and end | a guest |
 //! | `max-resets=3` | reboots before the guest counts as crashed | 3 |
 
 use core::fmt;
@@ -39,7 +40,9 @@ pub struct Config<'a> {
     pub memory: u64,
     /// How often it may reboot.
     pub max_resets: u32,
-    /// What stands behind `--`.
+    /// What it is for.
+    pub task: Task,
+    /// What stands behind ` -- `.
     pub guest_arguments: Option<&'a str>,
     dialect: Dialect,
     psci: Option<PsciVersion>,
@@ -49,6 +52,15 @@ pub struct Config<'a> {
     trusted_os: Presence,
     workarounds: Workarounds,
     soc_id: Option<SocId>,
+}
+
+/// What a boot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Running a guest.
+    Run,
+    /// Telling what the CPU has.
+    Probe,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +122,7 @@ impl<'a> Config<'a> {
             vcpus: None,
             memory: 128 << 20,
             max_resets: 3,
+            task: Task::Run,
             guest_arguments: None,
             dialect: Dialect::Specification,
             psci: None,
@@ -124,6 +137,10 @@ impl<'a> Config<'a> {
 
     /// Follows one word; says what could have stood there if it cannot.
     fn take(&mut self, word: &str) -> Result<(), &'static str> {
+        if word == "probe" {
+            self.task = Task::Probe;
+            return Ok(());
+        }
         let (key, value) = word.split_once('=').ok_or("key=value")?;
         match key {
             "vcpus" => {

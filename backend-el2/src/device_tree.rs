@@ -341,13 +341,26 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_is_a_hypervisor_of_this_kind_finds_its_board_in_it() {
-        // All but an initrd, which this machine has no place for.
+    fn a_board_is_read_from_it() {
+        let blob = description(Some("vcpus=2")).to_blob().unwrap();
+        let board = Board::read(&blob).unwrap();
+        assert_eq!(board.ram, Range::new(0x4000_0000, 0x800_0000).unwrap());
+        assert_eq!(board.cpus, [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(board.bootargs, "vcpus=2");
+        assert_eq!((board.initrd, &board.uarts[..]), (None, &[0x900_0000][..]));
+    }
+
+    #[test]
+    fn the_guests_ram_is_the_highest_that_nobody_has() {
         let blob = description(None).to_blob().unwrap();
-        assert_eq!(
-            Board::read(&blob).unwrap_err(),
-            crate::board::BoardError::NoInitrd
-        );
+        let mut board = Board::read(&blob).unwrap();
+        board.initrd = Range::new(0x4780_0000, 0x1000);
+        let tree = Range::new(0x47a0_0000, 0x1000).unwrap();
+        let room = |size| board.room_for(size, tree).map(Range::start);
+        assert_eq!(room(0x40_0000), Some(0x47c0_0000));
+        assert_eq!(room(0x100_0000), Some(0x4680_0000));
+        assert_eq!(room(0x740_0000), Some(0x4040_0000));
+        assert_eq!(room(0x760_0000), None);
     }
 
     #[test]

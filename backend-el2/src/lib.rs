@@ -40,3 +40,7 @@ mod interrupts;
 mod machine;
 #[cfg(target_os = "none")]
 mod vcpu;
+
+/// What a program that starts this one looks for, to compare the sources of both.
+#[used]
+static MARKER: &str = concat!("vambrace-build-id=", env!("VAMBRACE_EL2_BUILD_ID"), ";");

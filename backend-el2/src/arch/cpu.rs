@@ -35,6 +35,11 @@ pub(crate) fn nanoseconds() -> u64 {
         .wrapping_add(rest.wrapping_mul(NANOSECONDS) / frequency)
 }
 
+/// Whether it makes random numbers (FEAT_RNG).
+pub(crate) fn has_entropy() -> bool {
+    ArmRng::new().is_some()
+}
+
 /// Fills `bytes` with random bits of this CPU's (FEAT_RNG); false if it has none, or none now.
 pub(crate) fn draw(bytes: &mut [u8; 24]) -> bool {
     let Some(source) = ArmRng::new() else {

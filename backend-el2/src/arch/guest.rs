@@ -105,6 +105,11 @@ pub(crate) fn endianness(execution_state: ExecutionState) -> Endianness {
     }
 }
 
+/// Whether this CPU executes AArch32 at EL1.
+pub(crate) fn executes_aarch32() -> bool {
+    ID_AA64PFR0_EL1.get() >> 4 & 0xf == 2
+}
+
 /// Whether the guest executes AArch32 now.
 pub(crate) fn execution_state() -> ExecutionState {
     match SPSR_EL2.get() & PSTATE_AARCH32 {
