@@ -17,6 +17,8 @@ pub(crate) enum HostChoice {
     Local,
     /// A lab host.
     Lab(HostSpec),
+    /// The program at EL2, on a board with this CPU.
+    El2(String),
 }
 
 /// Where it shall be.
@@ -26,6 +28,8 @@ pub(crate) enum Host {
     Local,
     /// A lab host.
     Lab(HostSpec),
+    /// The program at EL2, on a board with this CPU.
+    El2(String),
 }
 
 impl FromStr for HostChoice {
@@ -39,17 +43,29 @@ impl FromStr for HostChoice {
                 .parse()
                 .map(Self::Lab)
                 .map_err(|error: vambrace_lab::Error| error.to_string()),
-            _ => Err("write auto, local or lab[:KERNEL[:CPU]]".into()),
+            _ => match text.strip_prefix("el2").map(|rest| rest.split_at_checked(1)) {
+                Some(None) => Ok(Self::El2(EL2_CPU.into())),
+                Some(Some((":", cpu))) if !cpu.is_empty() => Ok(Self::El2(cpu.into())),
+                Some(Some(_)) | None => {
+                    Err("write auto, local, lab[:KERNEL[:CPU]] or el2[:CPU]".into())
+                }
+            },
         }
     }
 }
 
 impl HostChoice {
+    /// Whether there is no kernel.
+    pub(crate) const fn is_el2(&self) -> bool {
+        matches!(self, Self::El2(_))
+    }
+
     /// Decides; says so in one line where the user left it open.
     pub(crate) fn resolve(&self) -> Result<Host, Failure> {
         match self {
             Self::Local => Ok(Host::Local),
             Self::Lab(spec) => Ok(Host::Lab(spec.clone())),
+            Self::El2(cpu) => Ok(Host::El2(cpu.clone())),
             Self::Auto => match sys::open() {
                 Ok(_) => Ok(Host::Local),
                 Err(error) => {
@@ -82,6 +98,9 @@ pub(crate) fn version_of(release: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
+/// The CPU of a board at EL2 that names none: it has the most.
+pub(crate) const EL2_CPU: &str = "max";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +111,12 @@ mod tests {
         assert_eq!("local".parse(), Ok(HostChoice::Local));
         assert_eq!("lab".parse(), Ok(HostChoice::Lab(HostSpec::default())));
         assert!("lab:6.1:neoverse-n1".parse::<HostChoice>().is_ok());
-        for wrong in ["", "remote", "lab:9.9", "labs"] {
+        assert_eq!("el2".parse(), Ok(HostChoice::El2("max".into())));
+        assert_eq!(
+            "el2:cortex-a57".parse(),
+            Ok(HostChoice::El2("cortex-a57".into()))
+        );
+        for wrong in ["", "remote", "lab:9.9", "labs", "el2:", "el2max", "el"] {
             assert!(wrong.parse::<HostChoice>().is_err(), "{wrong}");
         }
     }

@@ -7,6 +7,7 @@
 
 mod build_id;
 mod contract;
+mod el2;
 mod failure;
 mod files;
 mod host;

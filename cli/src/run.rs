@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use vambrace_core::firmware::Workarounds;
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::devices::Unclaimed;
 use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
@@ -16,8 +17,10 @@ use vambrace_lab::{
     Executable, ExitStatus, HostSpec, Input, Job, Outcome, Output, Source, Stdin, Streams,
 };
 
+use crate::el2::{self, El2, Promise};
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host_choice::{Host, HostChoice, kernel_release};
+use crate::interrupt::Interrupt;
 use crate::lab_host;
 use crate::last_line::LastLine;
 use crate::machine_options::{
@@ -36,13 +39,13 @@ pub(crate) struct Arguments {
     /// The guest: ELF, arm64 Image or flat binary
     image: PathBuf,
 
-    /// Where to run: auto, local, or `lab[:KERNEL[:CPU]]`
+    /// Where to run: auto, local, `lab[:KERNEL[:CPU]]`, or `el2[:CPU]` with no kernel at all
     #[arg(long, default_value = "auto", value_name = "HOST")]
     host: HostChoice,
 
-    /// Who answers firmware calls
-    #[arg(long, value_enum, default_value = "kernel")]
-    firmware: Firmware,
+    /// Who answers firmware calls [default: kernel; core with --host el2]
+    #[arg(long, value_enum)]
+    firmware: Option<Firmware>,
 
     /// Whose answers core gives: those of the host's KVM, or the specification's (as far as KVM
     /// forwards the call) [default: what the image's header asks for, else kvm]
@@ -104,8 +107,9 @@ pub(crate) struct Arguments {
 /// Runs the guest; gives its exit code.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     if let Some(dialect) = args.dialect {
-        dialect.check(args.firmware == Firmware::Core)?;
+        dialect.check(args.firmware() != Firmware::Kernel)?;
     }
+    args.check_host()?;
     let args = &Arguments {
         under_contract: args.under_contract.read()?,
         ..args.clone()
@@ -125,6 +129,7 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     match args.host.resolve()? {
         Host::Local => args.run_here(config, claim.as_ref(), &image),
         Host::Lab(spec) => args.run_in_lab(spec, image, &config),
+        Host::El2(cpu) => args.run_at_el2(&cpu, &config, claim.as_ref(), &image),
     }
 }
 
@@ -139,8 +144,8 @@ impl Arguments {
         });
         Config {
             boot_arguments: (!self.arguments.is_empty()).then(|| self.arguments.join(" ")),
-            firmware: self.firmware.into(),
-            dialect: self.dialect(claim).of(&kernel_release()),
+            firmware: self.firmware().into(),
+            dialect: self.dialect(claim).of(&self.release()),
             psci_version: self.psci.or(psci),
             features: union(&self.with) | claim.map_or(Features::empty(), |claim| claim.features),
             reset: if self.no_reboot {
@@ -175,8 +180,45 @@ impl Arguments {
         let needed = claim.and_then(|claim| claim.dialect);
         self.dialect.unwrap_or(match needed {
             Some(NeededDialect::Specification) => Dialect::Spec,
+            None if self.host.is_el2() => Dialect::Spec,
             Some(NeededDialect::Kvm) | None => Dialect::Kvm,
         })
+    }
+
+    fn firmware(&self) -> Firmware {
+        self.firmware.unwrap_or(if self.host.is_el2() {
+            Firmware::El2
+        } else {
+            Firmware::Kernel
+        })
+    }
+
+    /// The kernel whose answers KVM's dialect is; at EL2 the newest that core knows.
+    fn release(&self) -> String {
+        if self.host.is_el2() {
+            "7.3".into()
+        } else {
+            kernel_release()
+        }
+    }
+
+    /// Refuses what another kind of host has.
+    fn check_host(&self) -> Result<(), Failure> {
+        match (self.host.is_el2(), self.firmware) {
+            (true, Some(Firmware::Kernel)) => Err(el2::no_kernel()),
+            (false, Some(Firmware::El2)) => Err(Failure::new(
+                "--firmware el2 needs no KVM, and this host is one with it",
+            )
+            .with_hint("write --host el2 instead")),
+            (true, _) if !self.load.is_empty() || !self.save.is_empty() => Err(Failure::new(
+                "--load and --save reach into a machine's memory, which at EL2 is QEMU's",
+            )),
+            (true, _) if self.strict_mmio => Err(Failure::new(
+                "--strict-mmio changes nothing at EL2: an access where no device is ends in an \
+                 external abort there in any case",
+            )),
+            (_, _) => Ok(()),
+        }
     }
 
     /// An image that is not usable has an exit code of its own.
@@ -252,6 +294,33 @@ impl Arguments {
         Ok(if saved { code } else { OWN_ERROR })
     }
 
+    fn run_at_el2(
+        &self,
+        cpu: &str,
+        config: &Config,
+        claim: Option<&Claim>,
+        image: &[u8],
+    ) -> Result<u8, Failure> {
+        let interrupt = Interrupt::watch()?;
+        let el2 = El2::prepare(cpu, &interrupt)?;
+        let promise = Promise {
+            workarounds: Workarounds::NONE,
+            words: claim.and_then(|claim| claim.el2.clone()),
+        };
+        let mut output = LastLine::new(io::stdout());
+        let last_line = output.line();
+        let streams = (Stdin::Inherit, &mut output as _);
+        let mut report = el2.run(config, &promise, image, streams, &interrupt)?;
+        if let (End::Off, Some(_), Some(code)) = (&report.end, claim, last_line.exit_code()) {
+            report.end = End::Code(code);
+        }
+        if self.json {
+            // Without a reader there is nobody to tell.
+            let _ = writeln!(io::stderr().lock(), "{}", json(&report));
+        }
+        Ok(exit_code(&report))
+    }
+
     fn run_in_lab(&self, spec: HostSpec, image: Vec<u8>, config: &Config) -> Result<u8, Failure> {
         memory_files::check_sum(&self.save, spec.file_limit())?;
         let job = self.job(&spec, image, config);
@@ -320,7 +389,7 @@ impl Arguments {
         let mut arguments: Vec<OsString> = vec!["run".into(), "--host=local".into()];
         match self.under_contract.inside() {
             Some((_, option)) => arguments.push(option.into()),
-            None => arguments.push(format!("--firmware={}", self.firmware.name()).into()),
+            None => arguments.push(format!("--firmware={}", self.firmware().name()).into()),
         }
         let mut option = |name: &str, value: Option<String>| {
             arguments.extend(value.map(|value| OsString::from(format!("--{name}={value}"))));
@@ -466,6 +535,7 @@ Examples:
   vambrace run --cpus 4 --memory 1G Image -- quiet  four vCPUs; `quiet` becomes bootargs
   vambrace run --host lab:7.3:neoverse-n2 hello.elf
   vambrace run --firmware core hello.elf            Vambrace's own PSCI answers
+  vambrace run --host el2 hello.elf                 the same with no operating system below
   vambrace run --psci 1.0 --with trng,pv-time hello.elf
   vambrace run --contract guest.toml hello.elf      what the guest sees is what it was promised
   vambrace run --load 0x44000000=in.bin --save 0x45000000,2M=out.bin hello.elf

@@ -116,7 +116,7 @@ pub(crate) fn normalisations(
 }
 
 /// What the firmware has under a contract, by the names of headers.
-fn features(contract: &Contract) -> Features {
+pub(crate) fn features(contract: &Contract) -> Features {
     let options = OPTIONS.into_iter();
     let options = options.filter(|(_, option)| contract.psci_options.contains(*option));
     let services = SERVICES.into_iter();
@@ -157,7 +157,7 @@ const INSIDE: &str = "guest/contract.toml";
 mod tests {
     use clap::Parser as _;
     use vambrace_core::psci::PsciVersion;
-    use vambrace_kvm::image::{End, Version};
+    use vambrace_kvm::image::{End, Needs, Version};
 
     use super::*;
     use crate::contract::samples;
@@ -172,6 +172,8 @@ mod tests {
             features: Features::empty(),
             dialect: None,
             firmware: None,
+            needs: Needs::empty(),
+            el2: None,
             ends: End::Code,
             resets: 0,
         }

@@ -1,10 +1,10 @@
 //! What a host's KVM offers, asked of a machine that never runs.
 
-use vambrace_core::firmware::Workaround;
+use vambrace_core::firmware::{Workaround, Workarounds};
 use vambrace_core::psci::PsciVersion;
 
 use super::promise::Promise;
-use super::{Config, Error, Features, FirmwareKind, setup};
+use super::{Config, Error, Features, FirmwareKind, promise, setup};
 use crate::sys::{Capability, Errno, Host, RegisterId, VcpuOps, VmOps};
 
 /// What matters of a host before a machine is made for it.
@@ -80,6 +80,12 @@ impl Offer {
     /// [`Error::DialectLacks`].
     pub fn psci_version_of(&self, config: &Config) -> Result<PsciVersion, Error> {
         Promise::new(config, self).map(|promise| promise.psci_version)
+    }
+
+    /// What a machine here is promised of the architecture workarounds unless it is told otherwise.
+    #[must_use]
+    pub fn workarounds(&self) -> Workarounds {
+        promise::workarounds(&self.registers)
     }
 
     /// What a VM offers, asked of its first vCPU, which is initialised and has not run.
