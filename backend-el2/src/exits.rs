@@ -52,9 +52,10 @@ pub(crate) fn system_error(_: &mut Frame) {
 /// A load or store where stage 2 has nothing.
 fn data_abort(frame: &mut Frame, syndrome: Syndrome, abort: DataAbort) {
     let machine = machine();
-    let place = Place::at(guest::fault_address(), machine.vcpus.len());
+    let address = guest::fault_address();
+    let place = Place::at(address, machine.vcpus.len());
     match (place, abort.decoded) {
-        (Some(place), Some(decoded)) => {
+        (Some(place), Some(decoded)) if address.is_multiple_of(decoded.bytes.into()) => {
             access_gic(machine, frame, place, abort.direction, decoded);
             guest::skip_instruction(syndrome);
         }

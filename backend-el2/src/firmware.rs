@@ -14,11 +14,14 @@ use crate::layout::RAM_BASE;
 use crate::machine::{Machine, machine};
 use crate::vcpu;
 
-/// Answers the call in `frame`. In AArch64 and in AArch32 the guest goes on behind its instruction.
+/// Answers the call in `frame`. What cannot be a call, an SMC with an immediate, is answered and not
+/// counted. In AArch64 and in AArch32 the guest goes on behind its instruction.
 pub(crate) fn call(frame: &mut Frame, conduit: Conduit) {
     let machine = machine();
     let cpu = cpu::index();
-    machine.count_call(cpu);
+    if !matches!(conduit, Conduit::Smc(1..)) {
+        machine.count_call(cpu);
+    }
     let execution_state = guest::execution_state();
     if execution_state == ExecutionState::Aarch32 {
         narrow(frame);

@@ -22,12 +22,13 @@ use super::compare::compare;
 use super::inside::{Captured, nothing_yet};
 use super::judge::{Console, judge};
 use super::place::{Obstacle, Offers, Place};
-use super::record::{self, Demand, Firmware, Promised, Record, Summary, Test, Verdict};
+use super::record::{self, Demand, Firmware, Record, Summary, Test, Verdict};
 use super::report::Printer;
 use crate::el2::{Cpu, El2, Entropy, MAX_VCPUS, Promise};
 use crate::failure::Failure;
 use crate::host_choice::{EL2_CPU, Host};
 use crate::interrupt::Interrupt;
+use crate::machine_options::parse_psci;
 
 /// Runs every test on a board with this CPU, telling each record as it comes.
 pub(super) fn run(
@@ -37,14 +38,19 @@ pub(super) fn run(
     printer: &Printer,
 ) -> Result<Summary, Failure> {
     let interrupt = Interrupt::watch()?;
-    let bench = Bench::prepare(args, cpu, NEWEST, Workarounds::NONE, &interrupt)?;
+    let promised = Promised {
+        release: NEWEST,
+        psci: PsciVersion::V1_3,
+        workarounds: Workarounds::NONE,
+    };
+    let bench = Bench::prepare(args, cpu, promised, &interrupt)?;
     printer.print(&Record::Host(record::Host {
         name: format!("el2:{cpu}"),
         kernel: String::new(),
         psci: PsciVersion::V1_3.to_string(),
         features: Vec::new(),
         aarch32: bench.cpu.aarch32 == Aarch32::Offered,
-        workarounds: Promised::of(Workarounds::NONE),
+        workarounds: record::Promised::of(Workarounds::NONE),
     }));
     let mut summary = Summary::default();
     bench.run_all(images, |_, test| {
@@ -75,8 +81,13 @@ pub(super) fn run_beside(
         Host::Lab(spec) => spec.cpu.as_str(),
         Host::Local | Host::El2(_) => EL2_CPU,
     };
-    let levels = Promised::levels(told.workarounds);
-    let bench = Bench::prepare(args, cpu, &told.kernel, levels, &interrupt)?;
+    let psci = parse_psci(&told.psci).map_err(Failure::new)?;
+    let promised = Promised {
+        release: &told.kernel,
+        psci,
+        workarounds: record::Promised::levels(told.workarounds),
+    };
+    let bench = Bench::prepare(args, cpu, promised, &interrupt)?;
     let mut at_el2: Vec<Option<Test>> = vec![None; images.len()];
     bench.run_all(images, |index, test| {
         on_kvm.print(&Record::Test(test.clone()));
@@ -114,26 +125,37 @@ struct Bench<'a> {
     interrupt: &'a Interrupt,
 }
 
+/// What machines are promised beyond what options and headers name.
+struct Promised<'a> {
+    /// The kernel whose answers KVM's dialect is.
+    release: &'a str,
+    /// The newest PSCI version unless one is named.
+    psci: PsciVersion,
+    workarounds: Workarounds,
+}
+
 impl<'a> Bench<'a> {
     fn prepare(
         args: &'a Arguments,
         cpu: &str,
-        release: &'a str,
-        workarounds: Workarounds,
+        promised: Promised<'a>,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Failure> {
         let el2 = El2::prepare(cpu, interrupt)?;
         let cpu = el2.probe(interrupt)?;
         let place = Place {
             args,
-            offer: El2Offer(cpu.aarch32),
-            release,
+            offer: El2Offer {
+                aarch32: cpu.aarch32,
+                psci: promised.psci,
+            },
+            release: promised.release,
         };
         Ok(Self {
             place,
             cpu,
             el2,
-            workarounds,
+            workarounds: promised.workarounds,
             interrupt,
         })
     }
@@ -193,7 +215,7 @@ impl<'a> Bench<'a> {
             return Ok(obstacle(lacking));
         }
         match self.place.config(image, Firmware::El2) {
-            Ok(config) => match self.judge(image, &config) {
+            Ok(config) => match self.judge(image, config) {
                 Err(signal @ Failure::Signal(_)) => Err(signal),
                 Err(failure) => Ok(Test {
                     verdict: Verdict::Error,
@@ -222,7 +244,10 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn judge(&self, image: &TestImage, config: &Config) -> Result<Test, Failure> {
+    fn judge(&self, image: &TestImage, mut config: Config) -> Result<Test, Failure> {
+        if config.contract.is_none() {
+            config.psci_version = Some(self.place.offer.psci_version_of(&config)?);
+        }
         let promise = Promise {
             workarounds: self.workarounds,
             words: image.claim.as_ref().and_then(|claim| claim.el2.clone()),
@@ -232,7 +257,7 @@ impl<'a> Bench<'a> {
         let streams = (Stdin::Empty, &mut console as _);
         let report = self
             .el2
-            .run(config, &promise, &image.bytes, streams, self.interrupt)?;
+            .run(&config, &promise, &image.bytes, streams, self.interrupt)?;
         let console = Console::new(console::lines(&captured.take()));
         let (verdict, reason) = judge(image.claim.as_ref(), Firmware::El2, &report, &console);
         Ok(Test {
@@ -250,11 +275,15 @@ impl<'a> Bench<'a> {
 
 /// What machines at EL2 can have: whatever core has in their dialect.
 #[derive(Debug)]
-struct El2Offer(Aarch32);
+struct El2Offer {
+    aarch32: Aarch32,
+    /// Unless one is named, if the dialect has it.
+    psci: PsciVersion,
+}
 
 impl Offers for El2Offer {
     fn aarch32(&self) -> Aarch32 {
-        self.0
+        self.aarch32
     }
 
     fn psci_version_of(&self, config: &Config) -> Result<PsciVersion, Error> {
@@ -266,7 +295,7 @@ impl Offers for El2Offer {
         match config.psci_version {
             Some(asked) if asked > newest => Err(Error::PsciTooNew { asked, newest }),
             Some(asked) => Ok(asked),
-            None => Ok(newest),
+            None => Ok(newest.min(self.psci)),
         }
     }
 }
