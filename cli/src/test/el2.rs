@@ -236,6 +236,11 @@ impl<'a> Bench<'a> {
             let reason = format!("needs {vcpus} vCPUs; at EL2 there are {MAX_VCPUS}");
             return not_here(Demand::Vcpus, reason);
         }
+        let needed = image.claim.as_ref().map_or(1, |claim| claim.vcpus);
+        if needed > vcpus {
+            let reason = format!("needs {needed} vCPUs; --cpus gives it {vcpus}");
+            return not_here(Demand::Vcpus, reason);
+        }
         let needs = image.claim.as_ref().map_or(Needs::empty(), |it| it.needs);
         if needs.contains(Needs::ENTROPY) && self.cpu.entropy == Entropy::Missing {
             let reason = "needs entropy; this CPU has none (FEAT_RNG)";

@@ -16,7 +16,7 @@ claim! {
 }
 
 /// The board's flash, PCIe window, distributor's neighbour, clock, GPIO, second UART, fw_cfg and
-/// virtio devices; behind the last of two redistributors; the byte behind RAM, where this program
+/// virtio devices; behind the last of eight redistributors; the byte behind RAM, where this program
 /// and the hypervisor really are; the end of the guest's addresses, and beyond.
 const ADDRESSES: [u64; 14] = [
     0x0000_0000,
@@ -27,7 +27,7 @@ const ADDRESSES: [u64; 14] = [
     0x0904_0000,
     0x0902_0000,
     0x0A00_0000,
-    0x080C_0000,
+    0x081A_0000,
     0x4800_0000,
     0x4C20_0000,
     0x8000_0000,
