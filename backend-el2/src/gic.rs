@@ -197,7 +197,6 @@ impl Gic {
 
     /// Whether an interrupt would wake `vcpu`, which masks those at or below `mask`. Before it is
     /// in a list register.
-    #[must_use]
     pub fn pending(&self, vcpu: usize, mask: u8) -> Pending {
         let pending = self.interrupts(vcpu).filter(|(bank, bit, _)| {
             bank.pending() & bank.enabled & !bank.active & bit != 0 && self.is_forwarded(bank, *bit)

@@ -10,6 +10,7 @@
 )]
 
 use core::arch::{asm, global_asm};
+use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::layout::{RAM_BASE, Range};
@@ -48,6 +49,10 @@ global_asm!(
     "       .quad   address + RAM_BLOCK",
     "       .set    address, address + 0x200000",
     "   .endr",
+    "",
+    ".global el2_level2_last",
+    "el2_level2_last:",
+    "   .zero   8 * 512",
     "",
     "el2_level3:",
     "   .set    address, 0x40200000",
@@ -106,18 +111,22 @@ unsafe extern "C" {
     safe static el2_level1: [AtomicU64; 512];
     /// 2 MiB each, from 0x4000_0000.
     safe static el2_level2_ram: [AtomicU64; 512];
+    /// 2 MiB each, of the last GiB that has RAM, if that is another.
+    safe static el2_level2_last: [AtomicU64; 512];
 }
 
 /// Maps exactly the board's RAM. By the boot CPU, before any other runs.
 pub(crate) fn fit(ram: Range) {
-    for (number, entry) in (0..).zip(&el2_level2_ram) {
-        if RAM_BASE + number * BLOCK >= ram.end() {
-            entry.store(0, Ordering::Relaxed);
+    fill(&el2_level2_ram, RAM_BASE, ram);
+    for (number, entry) in (0..).zip(&el2_level1).skip(2) {
+        let (start, end) = (number * GIB, (number + 1) * GIB);
+        if end <= ram.end() {
+            entry.store(start | RAM_BLOCK, Ordering::Relaxed);
+        } else if start < ram.end() {
+            fill(&el2_level2_last, start, ram);
+            let table = ptr::from_ref(&el2_level2_last).addr() as u64;
+            entry.store(table | TABLE, Ordering::Relaxed);
         }
-    }
-    let beyond = (0..).zip(&el2_level1).skip(2);
-    for (number, entry) in beyond.take_while(|(number, _)| (number + 1) * GIB <= ram.end()) {
-        entry.store(number * GIB | RAM_BLOCK, Ordering::Relaxed);
     }
     // SAFETY: The entries that changed map nothing that is in use: RAM that was not mapped before,
     // or addresses that are no RAM. The barriers order the stores above before the walks after it.
@@ -132,7 +141,23 @@ pub(crate) fn fit(ram: Range) {
     }
 }
 
+/// Maps what of a GiB is RAM, in blocks; what is mapped more finely already stays so.
+fn fill(table: &[AtomicU64; 512], start: u64, ram: Range) {
+    for (number, entry) in (0..).zip(table) {
+        let address = start + number * BLOCK;
+        let descriptor = if address < ram.end() {
+            address | RAM_BLOCK
+        } else {
+            0
+        };
+        if entry.load(Ordering::Relaxed) & TABLE != TABLE {
+            entry.store(descriptor, Ordering::Relaxed);
+        }
+    }
+}
+
 const GIB: u64 = 1 << 30;
 const BLOCK: u64 = 0x20_0000;
+const TABLE: u64 = 0b11;
 /// As in the tables above.
 const RAM_BLOCK: u64 = 1 << 54 | 1 << 10 | 3 << 8 | 1 << 6 | 1 << 2 | 1;
