@@ -10,12 +10,14 @@ fn main() -> io::Result<()> {
         .map(PathBuf::from)
         .unwrap_or_default();
     let root = package.parent().unwrap_or(&package);
-    println!(
-        "cargo::rustc-link-arg-bins=-T{}",
-        root.join("linker/el2.ld").display()
-    );
-    // One page, or each segment starts at its own 64 KiB of the file.
-    println!("cargo::rustc-link-arg-bins=-zmax-page-size=4096");
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "none") {
+        println!(
+            "cargo::rustc-link-arg-bins=-T{}",
+            root.join("linker/el2.ld").display()
+        );
+        // One page, or each segment starts at its own 64 KiB of the file.
+        println!("cargo::rustc-link-arg-bins=-zmax-page-size=4096");
+    }
     let build_id = sources::build_id(root, &sources::EL2)?;
     println!("cargo::rustc-env=VAMBRACE_EL2_BUILD_ID={build_id}");
     Ok(())

@@ -20,11 +20,21 @@ use crate::syndrome::{
 };
 
 /// A synchronous exception of the guest's came here.
+#[inline]
 pub(crate) fn synchronous(frame: &mut Frame) {
     let syndrome = guest::syndrome();
+    match syndrome.hvc() {
+        Some(immediate) => firmware::call(frame, Conduit::Hvc(immediate)),
+        None => all_causes(frame, syndrome),
+    }
+}
+
+/// Apart, so that an HVC does not pay for what the others take.
+#[inline(never)]
+fn all_causes(frame: &mut Frame, syndrome: Syndrome) {
     match syndrome.cause() {
-        // Its return address is behind the instruction.
-        Cause::Hvc(immediate) => firmware::call(frame, Conduit::Hvc(immediate)),
+        // Those of AArch64 are answered. The return address is behind the instruction.
+        Cause::Hvc(immediate) => firmware::call_of_aarch32(frame, Conduit::Hvc(immediate)),
         // That of a trapped instruction is the instruction.
         Cause::Smc(immediate) => {
             guest::skip_instruction(syndrome);
@@ -33,7 +43,7 @@ pub(crate) fn synchronous(frame: &mut Frame) {
         Cause::SmcAarch32(condition) => {
             guest::skip_instruction(syndrome);
             if condition.holds(guest::pstate()) {
-                firmware::call(frame, Conduit::Smc(0));
+                firmware::call_of_aarch32(frame, Conduit::Smc(0));
             }
         }
         Cause::DataAbort(abort) => data_abort(frame, syndrome, abort),

@@ -126,6 +126,17 @@ impl Syndrome {
         }
     }
 
+    /// The immediate of an HVC from AArch64, if that is what it was: the shortest way to know.
+    #[must_use]
+    #[inline]
+    pub const fn hvc(self) -> Option<u16> {
+        match self.class() {
+            0x16 => Some(self.immediate()),
+            _ => None,
+        }
+    }
+
+    #[inline]
     const fn immediate(self) -> u16 {
         let [low, high, ..] = self.0.to_le_bytes();
         u16::from_le_bytes([low, high])
@@ -250,6 +261,8 @@ mod tests {
         assert_eq!(Syndrome::new(0x5a00_ffff).cause(), Cause::Hvc(0xffff));
         assert_eq!(Syndrome::new(0x5e00_0001).cause(), Cause::Smc(1));
         assert_eq!(Syndrome::new(0x4a00_0000).cause(), Cause::Hvc(0));
+        assert_eq!(Syndrome::new(0x5a00_0007).hvc(), Some(7));
+        assert_eq!(Syndrome::new(0x5e00_0000).hvc(), None);
     }
 
     #[test]
