@@ -151,7 +151,11 @@ fn children<'a>(fdt: Fdt<'a>, path: &str) -> impl Iterator<Item = FdtNode<'a>> {
 /// A number of four or eight bytes, the highest first.
 fn big_endian(bytes: &[u8]) -> Option<u64> {
     match bytes.len() {
-        4 | 8 => Some(bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))),
+        4 | 8 => Some(
+            bytes
+                .iter()
+                .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+        ),
         _ => None,
     }
 }

@@ -59,13 +59,17 @@ fn make(board: &Board, config: &Config<'_>, tree: Range) -> &'static Machine {
     let vcpus = config.vcpus.unwrap_or(board.cpus.len());
     if vcpus > board.cpus.len() {
         let cpus = board.cpus.len();
-        fail(format_args!("{vcpus} vCPUs on {cpus} CPUs: give QEMU -smp {vcpus}"));
+        fail(format_args!(
+            "{vcpus} vCPUs on {cpus} CPUs: give QEMU -smp {vcpus}"
+        ));
     }
     let memory = take_memory(board, config, tree);
     let guest_ram = or_fail(Range::new(RAM_BASE, config.memory).ok_or("the guest has no RAM"));
     let image = or_fail(Image::parse(memory.initrd(), guest_ram));
     if image.execution_state == ExecutionState::Aarch32 && !guest::executes_aarch32() {
-        fail(format_args!("the guest is AArch32, which this CPU does not execute at EL1"));
+        fail(format_args!(
+            "the guest is AArch32, which this CPU does not execute at EL1"
+        ));
     }
     let surroundings = Surroundings {
         vcpus,
@@ -99,7 +103,11 @@ fn make(board: &Board, config: &Config<'_>, tree: Range) -> &'static Machine {
 
 /// Tells what this CPU has that a guest may need, in one line, and ends.
 fn probe() -> ! {
-    let aarch32 = if guest::executes_aarch32() { " aarch32" } else { "" };
+    let aarch32 = if guest::executes_aarch32() {
+        " aarch32"
+    } else {
+        ""
+    };
     let entropy = if cpu::has_entropy() { " entropy" } else { "" };
     log::info!("cpu:{aarch32}{entropy}");
     end(End::Off, 0, 0)
@@ -112,7 +120,11 @@ fn take_memory(board: &Board, config: &Config<'_>, tree: Range) -> Memory {
             config.memory >> 20
         ));
     };
-    let initrd = or_fail(board.initrd.ok_or("there is no guest: name it with -initrd"));
+    let initrd = or_fail(
+        board
+            .initrd
+            .ok_or("there is no guest: name it with -initrd"),
+    );
     let memory = Memory::new(board.ram, tree, initrd, guest);
     or_fail(memory.ok_or("the initrd or the device tree lies in this program's memory"))
 }

@@ -19,9 +19,7 @@
 
 use core::fmt;
 
-use vambrace_core::firmware::{
-    Dialect, KvmGeneration, Level, Services, Workaround, Workarounds,
-};
+use vambrace_core::firmware::{Dialect, KvmGeneration, Level, Services, Workaround, Workarounds};
 use vambrace_core::memory::{Ipa, RamRange};
 use vambrace_core::psci::{Migration, PsciOptions, PsciVersion, TrustedOs};
 use vambrace_core::smccc::{ExecutionState, SmcccVersion, SocId};
@@ -112,7 +110,9 @@ impl<'a> Config<'a> {
         };
         config.guest_arguments = behind.filter(|arguments| !arguments.is_empty());
         for word in words.split_ascii_whitespace() {
-            config.take(word).map_err(|expected| BadWord { word, expected })?;
+            config
+                .take(word)
+                .map_err(|expected| BadWord { word, expected })?;
         }
         Ok(config)
     }
@@ -144,7 +144,10 @@ impl<'a> Config<'a> {
         let (key, value) = word.split_once('=').ok_or("key=value")?;
         match key {
             "vcpus" => {
-                let vcpus = value.parse().ok().filter(|vcpus| (1..=MAX_CPUS).contains(vcpus));
+                let vcpus = value
+                    .parse()
+                    .ok()
+                    .filter(|vcpus| (1..=MAX_CPUS).contains(vcpus));
                 self.vcpus = Some(vcpus.ok_or("a number from 1 to 8")?);
             }
             "memory" => self.memory = size(value).ok_or("a multiple of 2M, such as 128M or 1G")?,
@@ -206,7 +209,9 @@ impl<'a> Config<'a> {
             // Core has refused what is too many.
             let _ = vcpus.push(vcpu);
         }
-        let boot = *vcpus.first().ok_or(ConfigError::TooManyVcpus { most: MAX_CPUS })?;
+        let boot = *vcpus
+            .first()
+            .ok_or(ConfigError::TooManyVcpus { most: MAX_CPUS })?;
         if let Some(soc_id) = &self.soc_id {
             core = core.with_soc_id(soc_id.clone());
         }
@@ -215,7 +220,10 @@ impl<'a> Config<'a> {
         }
         if self.trusted_os == Presence::Present {
             let (resident, migration) = (boot, Migration::Capable);
-            core = core.with_trusted_os(TrustedOs { resident, migration });
+            core = core.with_trusted_os(TrustedOs {
+                resident,
+                migration,
+            });
         }
         let vm = core.freeze(boot, surroundings.entry, surroundings.device_tree.value())?;
         Ok((vm, vcpus))
@@ -373,7 +381,10 @@ mod tests {
         assert_eq!(config.max_resets, 7);
         assert_eq!(config.services, Services::TRNG | Services::PTP);
         assert_eq!(config.workarounds.level(Workaround::One), Level::Available);
-        assert_eq!(config.workarounds.level(Workaround::Two), Level::NotRequired);
+        assert_eq!(
+            config.workarounds.level(Workaround::Two),
+            Level::NotRequired
+        );
         assert_eq!(config.guest_arguments, Some("quiet root=/dev/vda"));
     }
 

@@ -266,7 +266,9 @@ impl Tree {
         ];
         let mut blob = Blob::new();
         let mut put = |bytes: &[u8]| blob.extend_from_slice(bytes).map_err(|_| TooLong);
-        header.iter().try_for_each(|cell| put(&cell.to_be_bytes()))?;
+        header
+            .iter()
+            .try_for_each(|cell| put(&cell.to_be_bytes()))?;
         put(&[0; RESERVATIONS_BYTES])?;
         put(&self.structure)?;
         put(&self.names)?;

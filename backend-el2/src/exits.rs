@@ -7,17 +7,15 @@ use core::fmt;
 
 use vambrace_core::smccc::{Conduit, ExecutionState};
 
+use crate::arch::cpu;
 use crate::arch::guest::{self, Exception};
 use crate::arch::vectors::Frame;
-use crate::arch::cpu;
 use crate::crash::End;
 use crate::firmware;
 use crate::gic::Place;
 use crate::interrupts;
 use crate::machine::{Machine, machine};
-use crate::syndrome::{
-    Cause, DataAbort, Decoded, Direction, RegisterAccess, Syndrome, encoding,
-};
+use crate::syndrome::{Cause, DataAbort, Decoded, Direction, RegisterAccess, Syndrome, encoding};
 
 /// A synchronous exception of the guest's came here.
 #[inline]
@@ -107,7 +105,10 @@ fn system_register(frame: &mut Frame, syndrome: Syndrome, access: RegisterAccess
         return refuse(syndrome, Exception::Undefined);
     }
     let (machine, cpu) = (machine(), cpu::index());
-    let reached = machine.gic.lock().send(cpu, read_register(frame, access.transfer));
+    let reached = machine
+        .gic
+        .lock()
+        .send(cpu, read_register(frame, access.transfer));
     for other in (0..machine.vcpus.len()).filter(|other| *other != cpu) {
         if reached >> other & 1 == 1 {
             machine.kick(other);

@@ -95,7 +95,9 @@ impl<'a> Image<'a> {
         };
         let mut segments = Vec::new();
         let headers = elf.segments().ok_or(ImageError::Elf)?;
-        let loaded = headers.iter().filter(|header| header.p_type == PT_LOAD && header.p_memsz > 0);
+        let loaded = headers
+            .iter()
+            .filter(|header| header.p_type == PT_LOAD && header.p_memsz > 0);
         for header in loaded {
             let bytes = elf.segment_data(&header).map_err(damaged)?;
             let size = header.p_memsz.max(header.p_filesz);
@@ -124,12 +126,19 @@ impl<'a> Image<'a> {
         if places.all(|place| place.offset_of(self.entry).is_none()) {
             return Err(ImageError::Entry(self.entry));
         }
-        let end = self.segments.iter().map(|segment| segment.place.end()).max();
+        let end = self
+            .segments
+            .iter()
+            .map(|segment| segment.place.end())
+            .max();
         let above = end.unwrap_or(0).next_multiple_of(DEVICE_TREE_ALIGNMENT);
         for start in [ram.start(), above] {
             let place = Range::new(start, DEVICE_TREE_ROOM).filter(|place| ram.holds(*place));
             if let Some(place) = place
-                && !self.segments.iter().any(|segment| segment.place.overlaps(place))
+                && !self
+                    .segments
+                    .iter()
+                    .any(|segment| segment.place.overlaps(place))
             {
                 self.device_tree = start;
                 return Ok(self);
@@ -152,8 +161,13 @@ impl fmt::Display for ImageError {
                 f,
                 "the guest goes to {address:#x}, where there is no RAM: ask for more memory"
             ),
-            Self::Entry(entry) => write!(f, "the guest begins at {entry:#x}, where nothing of it is"),
-            Self::NoRoom => write!(f, "no room for the guest's device tree: ask for more memory"),
+            Self::Entry(entry) => {
+                write!(f, "the guest begins at {entry:#x}, where nothing of it is")
+            }
+            Self::NoRoom => write!(
+                f,
+                "no room for the guest's device tree: ask for more memory"
+            ),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! through a list register ([`gic`](crate::gic)), and while the guest runs undisturbed nothing of it
 //! is looked at.
 
-use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTV_CTL_EL0, Readable as _};
+use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTV_CTL_EL0};
+use tock_registers::interfaces::Readable as _;
 
 use crate::arch::vectors::Frame;
 use crate::arch::{cpu, devices, interrupts as interface};
@@ -14,8 +15,15 @@ use crate::vcpu;
 
 /// Lets this CPU's interrupts through: kicks, the guest's timers, and list registers that are free.
 pub(crate) fn switch_on(cpu: usize) {
-    let private = [interface::KICK, interface::MAINTENANCE, VIRTUAL_TIMER, PHYSICAL_TIMER];
-    let interrupts = private.iter().fold(0, |all, interrupt| all | 1 << interrupt);
+    let private = [
+        interface::KICK,
+        interface::MAINTENANCE,
+        VIRTUAL_TIMER,
+        PHYSICAL_TIMER,
+    ];
+    let interrupts = private
+        .iter()
+        .fold(0, |all, interrupt| all | 1 << interrupt);
     devices::switch_redistributor_on(cpu, interrupts);
     interface::switch_on();
 }

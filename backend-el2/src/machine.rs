@@ -162,7 +162,8 @@ impl Machine {
     fn load(&self) {
         for segment in &self.image.segments {
             let offset = segment.place.start() - RAM_BASE;
-            self.memory.fill(offset, segment.bytes, segment.place.size());
+            self.memory
+                .fill(offset, segment.bytes, segment.place.size());
         }
         let offset = self.image.device_tree - RAM_BASE;
         self.memory.fill(offset, &self.device_tree, 0);

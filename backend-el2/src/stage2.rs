@@ -238,7 +238,10 @@ mod tests {
     fn memory_that_is_read_only_is_so() {
         let tables = Tables::new();
         let page = range(0x90a_0000, 0x1000);
-        tables.mapper().map(page, 0x5000, Kind::ReadOnlyRam).unwrap();
+        tables
+            .mapper()
+            .map(page, 0x5000, Kind::ReadOnlyRam)
+            .unwrap();
         let (_, attributes) = walk(&tables, 0x90a_0000).unwrap();
         assert_eq!(attributes >> 6 & 0b11, 0b01);
     }
@@ -252,8 +255,14 @@ mod tests {
         assert_eq!(map(0x1000, 0x10, 0), Err(MapError::Alignment));
         assert_eq!(map(0xf_ffff_f000, 0x2000, 0), Err(MapError::Alignment));
         assert_eq!(map(0x20_0000, 0x20_0000, 0), Ok(()));
-        assert_eq!(map(0x20_0000, 0x20_0000, 0), Err(MapError::Taken(0x20_0000)));
-        assert_eq!(map(0x20_1000, 0x1000, 0x1000), Err(MapError::Taken(1 | 0x7fc)));
+        assert_eq!(
+            map(0x20_0000, 0x20_0000, 0),
+            Err(MapError::Taken(0x20_0000))
+        );
+        assert_eq!(
+            map(0x20_1000, 0x1000, 0x1000),
+            Err(MapError::Taken(1 | 0x7fc))
+        );
     }
 
     #[test]

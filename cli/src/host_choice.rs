@@ -43,7 +43,10 @@ impl FromStr for HostChoice {
                 .parse()
                 .map(Self::Lab)
                 .map_err(|error: vambrace_lab::Error| error.to_string()),
-            _ => match text.strip_prefix("el2").map(|rest| rest.split_at_checked(1)) {
+            _ => match text
+                .strip_prefix("el2")
+                .map(|rest| rest.split_at_checked(1))
+            {
                 Some(None) => Ok(Self::El2(EL2_CPU.into())),
                 Some(Some((":", cpu))) if !cpu.is_empty() => Ok(Self::El2(cpu.into())),
                 Some(Some(_)) | None => {

@@ -8,6 +8,7 @@
 mod build_id;
 mod contract;
 mod el2;
+mod ending;
 mod failure;
 mod files;
 mod host;

@@ -145,10 +145,11 @@ impl Checkout {
         if status.success() {
             return Ok(());
         }
-        Err(Failure::new(format!(
-            "{what} cannot be built: cargo ended with {status}"
-        ))
-        .with_hint("cargo's messages stand above; a missing target is added by: cargo xtask setup"))
+        Err(
+            Failure::new(format!("{what} cannot be built: cargo ended with {status}")).with_hint(
+                "cargo's messages stand above; a missing target is added by: cargo xtask setup",
+            ),
+        )
     }
 }
 

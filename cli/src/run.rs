@@ -11,21 +11,21 @@ use vambrace_core::firmware::Workarounds;
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::devices::Unclaimed;
 use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
-use vambrace_kvm::machine::{Config, Devices, End, Features, Machine, Offer, OnReset, Report};
+use vambrace_kvm::machine::{Config, Devices, End, Features, Machine, Offer, OnReset};
 use vambrace_kvm::sys;
 use vambrace_lab::{
     Executable, ExitStatus, HostSpec, Input, Job, Outcome, Output, Source, Stdin, Streams,
 };
 
 use crate::el2::{self, El2, Promise};
+use crate::ending::{exit_code, json};
 use crate::failure::{Failure, OWN_ERROR};
 use crate::host_choice::{Host, HostChoice, kernel_release};
 use crate::interrupt::Interrupt;
 use crate::lab_host;
 use crate::last_line::LastLine;
 use crate::machine_options::{
-    DEFAULT_RESETS, Dialect, Size, config, parse_psci, parse_seconds, parse_vcpus, reset_too_many,
-    union,
+    DEFAULT_RESETS, Dialect, Size, config, parse_psci, parse_seconds, parse_vcpus, union,
 };
 use crate::memory_files::{self, Load, Save};
 use crate::progress::say;
@@ -448,62 +448,6 @@ fn pass_input(devices: &Devices) {
     }
 }
 
-/// The exit code of a run, with a line on standard error where it says less than the whole.
-fn exit_code(report: &Report) -> u8 {
-    match &report.end {
-        End::Off => 0,
-        End::Code(CRASH_CODE) => {
-            say("the guest reports that it crashed");
-            CRASHED
-        }
-        End::Code(code) => u8::try_from(*code)
-            .ok()
-            .filter(|code| *code < GREATEST)
-            .unwrap_or_else(|| {
-                if *code != u32::from(GREATEST) {
-                    say(&format!("the guest's exit code is {code}"));
-                }
-                GREATEST
-            }),
-        End::Reset => {
-            let more = if report.resets > 1 {
-                " (--max-resets)"
-            } else {
-                ""
-            };
-            say(&format!("{}{more}", reset_too_many(report.resets)));
-            CRASHED
-        }
-        End::Crashed(crash) => {
-            say(&format!("the guest crashed: {crash}"));
-            CRASHED
-        }
-        End::TimeLimit => {
-            say("the time limit passed");
-            TIME_LIMIT
-        }
-    }
-}
-
-/// How a run ended, for programs.
-fn json(report: &Report) -> serde_json::Value {
-    let (end, code, detail) = match &report.end {
-        End::Off => ("off", None, None),
-        End::Code(code) => ("code", Some(*code), None),
-        End::Reset => ("reset", None, None),
-        End::Crashed(crash) => ("crashed", None, Some(crash.to_string())),
-        End::TimeLimit => ("time_limit", None, None),
-    };
-    serde_json::json!({
-        "end": end,
-        "code": code,
-        "detail": detail,
-        "resets": report.resets,
-        "forwarded_calls": report.forwarded_calls,
-        "seconds": report.duration.as_secs_f64(),
-    })
-}
-
 /// Where a file to load lies inside.
 fn load_inside(number: usize) -> String {
     format!("guest/load-{number}")
@@ -517,13 +461,7 @@ fn save_inside(number: usize) -> String {
 /// For what a lab host does before and after its guest, once it is up.
 const AROUND_THE_GUEST: Duration = Duration::from_secs(60);
 const IMAGE_INSIDE: &str = "guest/image";
-/// The greatest exit code that is a guest's own.
-const GREATEST: u8 = 119;
-const TIME_LIMIT: u8 = 124;
-const CRASHED: u8 = 126;
 const UNUSABLE: u8 = 127;
-/// The code by which a guest's own exception handler says that it crashed.
-const CRASH_CODE: u32 = 126;
 
 const EXAMPLES: &str = "\
 The guest sees QEMU's `virt` board: RAM from 0x4000_0000, a PL011 at 0x0900_0000, a GICv3, PSCI by

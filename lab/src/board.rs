@@ -107,7 +107,9 @@ impl Board {
     ) -> Result<Ended, Error> {
         let failed = |error: io::Error| self.unusable(error.to_string());
         let program = in_memory("vambrace-program", boot.program).map_err(failed)?;
-        let initrd = boot.initrd.map(|initrd| in_memory("vambrace-initrd", initrd));
+        let initrd = boot
+            .initrd
+            .map(|initrd| in_memory("vambrace-initrd", initrd));
         let initrd = initrd.transpose().map_err(failed)?;
         let mut log = in_memory("vambrace-log", b"").map_err(failed)?;
         let shared = log.try_clone().map_err(failed)?;

@@ -1,7 +1,8 @@
 //! This CPU: which it is, what it is, its counter, its random numbers, its sleep.
 
 use aarch64_cpu::asm::{self, random::ArmRng};
-use aarch64_cpu::registers::{CNTFRQ_EL0, CNTPCT_EL0, MIDR_EL1, Readable as _, TPIDR_EL2};
+use aarch64_cpu::registers::{CNTFRQ_EL0, CNTPCT_EL0, MIDR_EL1, TPIDR_EL2};
+use tock_registers::interfaces::Readable as _;
 use vambrace_core::vendor_hyp::Implementation;
 
 use super::registers;

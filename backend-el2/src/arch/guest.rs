@@ -7,9 +7,10 @@ use aarch64_cpu::registers::{
     CNTHCTL_EL2, CNTVOFF_EL2, CPTR_EL2, ELR_EL1, ELR_EL2, ESR_EL1, ESR_EL2, FAR_EL1, FAR_EL2,
     HCR_EL2, HDFGRTR_EL2, HDFGWTR_EL2, HFGITR_EL2, HFGRTR_EL2, HFGWTR_EL2, HPFAR_EL2,
     ID_AA64DFR0_EL1, ID_AA64ISAR1_EL1, ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1, ID_AA64PFR0_EL1,
-    ID_AA64PFR1_EL1, MDCR_EL2, MIDR_EL1, Readable as _, SCTLR_EL1, SPSR_EL1, SPSR_EL2, VBAR_EL1,
-    VMPIDR_EL2, VTCR_EL2, VTTBR_EL2, Writeable as _,
+    ID_AA64PFR1_EL1, MDCR_EL2, MIDR_EL1, SCTLR_EL1, SPSR_EL1, SPSR_EL2, VBAR_EL1, VMPIDR_EL2,
+    VTCR_EL2, VTTBR_EL2,
 };
+use tock_registers::interfaces::{Readable as _, Writeable as _};
 use vambrace_core::smccc::{Endianness, ExecutionState};
 use vambrace_core::vcpu::{Mpidr, ResetState};
 
@@ -238,8 +239,8 @@ const HCR_POINTER_AUTHENTICATION: u64 = 0b11 << 40;
 
 /// VTCR_EL2: 36 bits of guest address from level 1, walks write-back and inner shareable, results
 /// of 40 bits.
-const VTCR: u64 = 1 << 31 | 0b010 << 16 | 0b11 << 12 | 1 << 10 | 1 << 8 | 1 << 6
-    | (64 - ADDRESS_BITS) as u64;
+const VTCR: u64 =
+    1 << 31 | 0b010 << 16 | 0b11 << 12 | 1 << 10 | 1 << 8 | 1 << 6 | (64 - ADDRESS_BITS) as u64;
 /// VTTBR_EL2: any number but 0, which is nobody's.
 const VMID: u64 = 1 << 48;
 const MPIDR_RES1: u64 = 1 << 31;

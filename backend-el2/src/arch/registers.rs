@@ -2,10 +2,7 @@
 //!
 //! A name here is the register's own, in small letters; the number is its instruction's. Each
 //! function is one `mrs`, or one `msr` and the `isb` that lets it count.
-#![expect(
-    unsafe_code,
-    reason = "these registers can only be named in assembly"
-)]
+#![expect(unsafe_code, reason = "these registers can only be named in assembly")]
 
 use core::arch::asm;
 

@@ -99,7 +99,7 @@ global_asm!(
     "   ic      iallu",
     "   dsb     nsh",
     "   isb",
-    "   mov     x1, #0x183d", // M, C, SA, I, and RES1
+    "   mov     x1, #0x183d",          // M, C, SA, I, and RES1
     "   movk    x1, #0x30cd, lsl #16", // WXN, and RES1
     "   msr     SCTLR_EL2, x1",
     "   isb",

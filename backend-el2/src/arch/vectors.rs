@@ -4,10 +4,7 @@
 //! saves x0 to x30 there, calls a function with it, and the way back loads what the function made
 //! of it. Nothing else is saved: the other registers of EL1 and EL0, FP and SIMD among them, are
 //! not used at EL2. An exception that comes from EL2 itself is a crash, told on a stack of its own.
-#![expect(
-    unsafe_code,
-    reason = "exception vectors can only be assembly"
-)]
+#![expect(unsafe_code, reason = "exception vectors can only be assembly")]
 
 use core::arch::global_asm;
 use core::ptr;

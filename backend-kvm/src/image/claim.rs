@@ -315,8 +315,8 @@ fn parse_end(text: &str) -> Option<End> {
 
 const SECTION: &str = ".vambrace.claim";
 const KEYS: [&str; 12] = [
-    "claim", "vcpus", "memory", "psci", "kvm", "with", "dialect", "firmware", "needs", "el2", "ends",
-    "resets",
+    "claim", "vcpus", "memory", "psci", "kvm", "with", "dialect", "firmware", "needs", "el2",
+    "ends", "resets",
 ];
 const PSCI: &str =
     "a version such as 1.1, or = and one of 0.1, 0.2, 1.0, 1.1, 1.2 and 1.3, such as =0.2";

@@ -132,6 +132,9 @@ mod tests {
     #[test]
     fn a_cpu_that_has_nothing_says_so_too() {
         assert_eq!(Log::parse("vambrace-el2: cpu:\n").cpu, Some(""));
-        assert_eq!(Log::parse("vambrace-el2: cpu: aarch32\n").cpu, Some("aarch32"));
+        assert_eq!(
+            Log::parse("vambrace-el2: cpu: aarch32\n").cpu,
+            Some("aarch32")
+        );
     }
 }

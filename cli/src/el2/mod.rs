@@ -18,7 +18,7 @@ use vambrace_lab::{Qemu, Stdin};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use log::Log;
-pub(crate) use words::{Promise, MAX_VCPUS};
+pub(crate) use words::{MAX_VCPUS, Promise};
 
 /// QEMU, a CPU, and the program that is booted on it.
 #[derive(Debug)]
@@ -62,9 +62,12 @@ impl El2 {
             arguments: "probe",
             time_limit: Some(PROBE_LIMIT),
         };
-        let ended = self
-            .board
-            .run(&boot, Stdin::Empty, &mut std::io::sink(), interrupt.cancel());
+        let ended = self.board.run(
+            &boot,
+            Stdin::Empty,
+            &mut std::io::sink(),
+            interrupt.cancel(),
+        );
         let said = match ended {
             Ok(Ended::Off(said) | Ended::TimeLimit(said)) => said,
             // An unknown CPU is the likeliest cause, and its list the best answer.

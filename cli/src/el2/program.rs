@@ -38,7 +38,8 @@ pub(super) fn locate(interrupt: &Interrupt) -> Result<Vec<u8>, Failure> {
 
 /// The Image at `path`; None if it was built from other sources than this program expects.
 fn open(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    let unusable = |reason: String| Failure::new(format!("cannot use `{}`: {reason}", path.display()));
+    let unusable =
+        |reason: String| Failure::new(format!("cannot use `{}`: {reason}", path.display()));
     let file = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
     if BuildId::find(&file) != Some(EL2_BUILD_ID) {
         return Ok(None);
@@ -82,7 +83,10 @@ fn flatten(file: &[u8]) -> Option<Vec<u8>> {
         image.resize(image.len().max(place + size), 0);
         image[place..place + size].copy_from_slice(bytes);
     }
-    image.get(0x38..0x3c).is_some_and(|magic| magic == b"ARM\x64").then_some(image)
+    image
+        .get(0x38..0x3c)
+        .is_some_and(|magic| magic == b"ARM\x64")
+        .then_some(image)
 }
 
 const NAME: &str = "vambrace-el2";

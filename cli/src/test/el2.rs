@@ -167,7 +167,11 @@ impl<'a> Bench<'a> {
         mut tell: impl FnMut(usize, Test),
     ) -> Result<(), Failure> {
         let left: Mutex<VecDeque<_>> = Mutex::new(images.iter().enumerate().collect());
-        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let next = || {
+            left.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front()
+        };
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             for _ in 0..at_once() {

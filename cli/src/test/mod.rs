@@ -98,10 +98,16 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     let printer = Printer::new(args.json);
     let host = args.host.resolve()?;
     let beside = !args.host.is_el2() && args.firmware().any(|one| one == Firmware::El2);
-    let on_kvm = if beside { printer.partial() } else { printer.clone() };
+    let on_kvm = if beside {
+        printer.partial()
+    } else {
+        printer.clone()
+    };
     let summary = match &host {
         Host::El2(cpu) => Some(el2::run(args, &images, cpu, &printer)?),
-        Host::Local => Some(inside::run(args, &images, &mut |record| on_kvm.print(&record))?),
+        Host::Local => Some(inside::run(args, &images, &mut |record| {
+            on_kvm.print(&record)
+        })?),
         Host::Lab(spec) => lab::run(args, &images, spec.clone(), on_kvm.clone())?,
     };
     let Some(summary) = summary else {
@@ -158,7 +164,8 @@ impl Arguments {
             .with_hint("add --firmware kernel,core"));
         }
         let answers = self.firmware().any(|firmware| firmware != Firmware::Kernel);
-        self.dialect.map_or(Ok(()), |dialect| dialect.check(answers))
+        self.dialect
+            .map_or(Ok(()), |dialect| dialect.check(answers))
     }
 
     fn time_limit(&self) -> Duration {

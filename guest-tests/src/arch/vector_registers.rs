@@ -69,9 +69,5 @@ global_asm!(
 
 // Safe to call: it follows the procedure call standard and writes nothing but the last array.
 unsafe extern "C" {
-    safe fn vector_registers_over_calls(
-        pattern: &[u64; 64],
-        calls: u64,
-        found: &mut [u64; 64],
-    );
+    safe fn vector_registers_over_calls(pattern: &[u64; 64], calls: u64, found: &mut [u64; 64]);
 }

@@ -33,7 +33,12 @@ fn prove() -> Proof {
         let esr = Attempt::LOAD.make(address + 1).syndrome();
         let fault = [0x9600_0021, 0x9600_0010].contains(&esr);
         line!("{} at {:#x}: a fault", Attempt::LOAD.name, address + 1);
-        expect::holds("ESR_EL1", esr, "an alignment fault or an external abort", fault)?;
+        expect::holds(
+            "ESR_EL1",
+            esr,
+            "an alignment fault or an external abort",
+            fault,
+        )?;
         let answer = Attempt::LOAD.make(address);
         line!("{} at {address:#x}: {answer}", Attempt::LOAD.name);
         expect::equal("no exception", answer.syndrome(), u64::MAX)?;
