@@ -20,7 +20,7 @@ use vambrace_lab::{
 use crate::el2::{self, El2, Promise};
 use crate::ending::{exit_code, json};
 use crate::failure::{Failure, OWN_ERROR};
-use crate::host_choice::{Host, HostChoice, kernel_release};
+use crate::host_choice::{El2Host, Host, HostChoice, kernel_release};
 use crate::interrupt::Interrupt;
 use crate::lab_host;
 use crate::last_line::LastLine;
@@ -129,7 +129,7 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     match args.host.resolve()? {
         Host::Local => args.run_here(config, claim.as_ref(), &image),
         Host::Lab(spec) => args.run_in_lab(spec, image, &config),
-        Host::El2(cpu) => args.run_at_el2(&cpu, &config, claim.as_ref(), &image),
+        Host::El2(host) => args.run_at_el2(&host, &config, claim.as_ref(), &image),
     }
 }
 
@@ -296,13 +296,13 @@ impl Arguments {
 
     fn run_at_el2(
         &self,
-        cpu: &str,
+        host: &El2Host,
         config: &Config,
         claim: Option<&Claim>,
         image: &[u8],
     ) -> Result<u8, Failure> {
         let interrupt = Interrupt::watch()?;
-        let el2 = El2::prepare(cpu, &interrupt)?;
+        let el2 = El2::prepare(host, &interrupt)?;
         let promise = Promise {
             workarounds: Workarounds::NONE,
             words: claim.and_then(|claim| claim.el2.clone()),

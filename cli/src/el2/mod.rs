@@ -16,6 +16,7 @@ use vambrace_lab::board::{Board, Boot, Ended};
 use vambrace_lab::{Qemu, Stdin};
 
 use crate::failure::Failure;
+use crate::host_choice::El2Host;
 use crate::interrupt::Interrupt;
 use log::Log;
 pub(crate) use words::{MAX_VCPUS, Promise};
@@ -47,9 +48,11 @@ pub(crate) enum Entropy {
 
 impl El2 {
     /// Finds QEMU and the program, which is built first if that is needed and possible.
-    pub(crate) fn prepare(cpu: &str, interrupt: &Interrupt) -> Result<Self, Failure> {
+    pub(crate) fn prepare(host: &El2Host, interrupt: &Interrupt) -> Result<Self, Failure> {
         let qemu = Qemu::locate().map_err(|error| interrupt.failure(error))?;
-        let board = Board::new(qemu, cpu).map_err(|error| interrupt.failure(error))?;
+        let board = Board::new(qemu, &host.cpu).map_err(|error| interrupt.failure(error));
+        let mut board = board?;
+        board.clock = host.clock;
         let program = program::locate(interrupt)?;
         Ok(Self { board, program })
     }

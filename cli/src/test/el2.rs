@@ -26,15 +26,15 @@ use super::record::{self, Demand, Firmware, Record, Summary, Test, Verdict};
 use super::report::Printer;
 use crate::el2::{Cpu, El2, Entropy, MAX_VCPUS, Promise};
 use crate::failure::Failure;
-use crate::host_choice::{EL2_CPU, Host};
+use crate::host_choice::{EL2_CPU, El2Host, Host};
 use crate::interrupt::Interrupt;
 use crate::machine_options::parse_psci;
 
-/// Runs every test on a board with this CPU, telling each record as it comes.
+/// Runs every test on such a board, telling each record as it comes.
 pub(super) fn run(
     args: &Arguments,
     images: &[TestImage],
-    cpu: &str,
+    host: &El2Host,
     printer: &Printer,
 ) -> Result<Summary, Failure> {
     let interrupt = Interrupt::watch()?;
@@ -43,9 +43,9 @@ pub(super) fn run(
         psci: PsciVersion::V1_3,
         workarounds: Workarounds::NONE,
     };
-    let bench = Bench::prepare(args, cpu, promised, &interrupt)?;
+    let bench = Bench::prepare(args, host, promised, &interrupt)?;
     printer.print(&Record::Host(record::Host {
-        name: format!("el2:{cpu}"),
+        name: host.to_string(),
         kernel: String::new(),
         psci: PsciVersion::V1_3.to_string(),
         features: Vec::new(),
@@ -77,17 +77,17 @@ pub(super) fn run_beside(
         Record::Test(_) | Record::Comparison(_) | Record::Summary(_) => None,
     });
     let told = told.ok_or_else(|| Failure::new("the host did not say what it is"))?;
-    let cpu = match host {
-        Host::Lab(spec) => spec.cpu.as_str(),
+    let host = El2Host::with_cpu(match host {
+        Host::Lab(spec) => &spec.cpu,
         Host::Local | Host::El2(_) => EL2_CPU,
-    };
+    });
     let psci = parse_psci(&told.psci).map_err(Failure::new)?;
     let promised = Promised {
         release: &told.kernel,
         psci,
         workarounds: record::Promised::levels(told.workarounds),
     };
-    let bench = Bench::prepare(args, cpu, promised, &interrupt)?;
+    let bench = Bench::prepare(args, &host, promised, &interrupt)?;
     let mut at_el2: Vec<Option<Test>> = vec![None; images.len()];
     bench.run_all(images, |index, test| {
         on_kvm.print(&Record::Test(test.clone()));
@@ -137,11 +137,11 @@ struct Promised<'a> {
 impl<'a> Bench<'a> {
     fn prepare(
         args: &'a Arguments,
-        cpu: &str,
+        host: &El2Host,
         promised: Promised<'a>,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Failure> {
-        let el2 = El2::prepare(cpu, interrupt)?;
+        let el2 = El2::prepare(host, interrupt)?;
         let cpu = el2.probe(interrupt)?;
         let place = Place {
             args,

@@ -104,7 +104,7 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
         printer.clone()
     };
     let summary = match &host {
-        Host::El2(cpu) => Some(el2::run(args, &images, cpu, &printer)?),
+        Host::El2(host) => Some(el2::run(args, &images, host, &printer)?),
         Host::Local => Some(inside::run(args, &images, &mut |record| {
             on_kvm.print(&record)
         })?),
