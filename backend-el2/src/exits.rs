@@ -100,6 +100,12 @@ fn access_gic(
 
 /// MRS or MSR of a register that is not the guest's.
 fn system_register(frame: &mut Frame, syndrome: Syndrome, access: RegisterAccess) {
+    if access.register == ACTLR_EL1 {
+        if access.direction == Direction::Read {
+            write_register(frame, access.transfer, guest::auxiliary_control());
+        }
+        return guest::skip_instruction(syndrome);
+    }
     let sends = [ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1].contains(&access.register);
     if !sends || access.direction == Direction::Read {
         return refuse(syndrome, Exception::Undefined);
@@ -151,6 +157,7 @@ fn write_register(frame: &mut Frame, register: u8, value: u64) {
     }
 }
 
+const ACTLR_EL1: u16 = encoding(3, 0, 1, 0, 1);
 const ICC_SGI1R_EL1: u16 = encoding(3, 0, 12, 11, 5);
 const ICC_ASGI1R_EL1: u16 = encoding(3, 0, 12, 11, 6);
 const ICC_SGI0R_EL1: u16 = encoding(3, 0, 12, 11, 7);

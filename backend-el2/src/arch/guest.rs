@@ -48,7 +48,8 @@ fn hcr(execution_state: ExecutionState) -> u64 {
     if execution_state == ExecutionState::Aarch64 {
         hcr |= HCR_AARCH64;
     }
-    if ID_AA64ISAR1_EL1.get() & POINTER_AUTHENTICATION != 0 {
+    let with_qarma3 = registers::read_id_aa64isar2_el1() & POINTER_AUTHENTICATION_QARMA3;
+    if (ID_AA64ISAR1_EL1.get() & POINTER_AUTHENTICATION) | with_qarma3 != 0 {
         hcr |= HCR_POINTER_AUTHENTICATION;
     }
     hcr
@@ -83,6 +84,9 @@ fn confine_debug() {
 /// Makes this CPU's registers those of a vCPU out of reset, its MMU and caches off.
 pub(crate) fn reset(state: &ResetState, counter_offset: u64) {
     registers::clear_el1();
+    if executes_aarch32() {
+        registers::clear_aarch32();
+    }
     let endianness = match state.endianness() {
         Endianness::Little => 0,
         Endianness::Big => SCTLR_EE,
@@ -117,6 +121,11 @@ pub(crate) fn execution_state() -> ExecutionState {
         0 => ExecutionState::Aarch64,
         _ => ExecutionState::Aarch32,
     }
+}
+
+/// ACTLR_EL1, which the guest reads and does not write: what it switches is the CPU's own.
+pub(crate) fn auxiliary_control() -> u64 {
+    registers::read_actlr_el1()
 }
 
 /// Why this CPU is at EL2.
@@ -230,6 +239,8 @@ const SME: u32 = 24;
 const PMU: u32 = 8;
 /// ID_AA64ISAR1_EL1: GPI, GPA, API, APA.
 const POINTER_AUTHENTICATION: u64 = 0xff00_0ff0;
+/// ID_AA64ISAR2_EL1: APA3, GPA3.
+const POINTER_AUTHENTICATION_QARMA3: u64 = 0xff00;
 
 /// HCR_EL2: stage 2; set/way invalidation cleans; interrupts and SErrors come here; SMC, ACTLR_EL1
 /// and registers that nobody defines trap.

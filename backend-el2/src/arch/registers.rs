@@ -48,6 +48,8 @@ system_registers! {
     read_revidr_el1 "REVIDR_EL1";
     read_aidr_el1 "AIDR_EL1";
     read_ctr_el0 "CTR_EL0";
+    read_id_aa64isar2_el1 "S3_0_C0_C6_2";
+    read_actlr_el1 "ACTLR_EL1";
     read_pmcr_el0 "PMCR_EL0";
     read_icc_iar1 "S3_0_C12_C12_0";
     read_ich_vtr "S3_4_C12_C11_1";
@@ -131,27 +133,33 @@ list_registers! {
     15 "S3_4_C12_C13_7";
 }
 
-/// Clears what a CPU's reset clears, or leaves unknown, of the registers of EL1 and EL0.
+/// Clears what a CPU's reset clears, or leaves unknown, of some registers.
+macro_rules! clear {
+    ($($register:literal)*) => {
+        // SAFETY: All of these are the guest's, which does not run on this CPU now.
+        unsafe {
+            asm!(
+                $(concat!("msr ", $register, ", xzr"),)*
+                options(nostack, preserves_flags)
+            );
+        }
+    };
+}
+
+/// Clears the guest's registers of EL1 and EL0.
 pub(crate) fn clear_el1() {
-    macro_rules! clear {
-        ($($register:literal)*) => {
-            // SAFETY: All of these are the guest's, which does not run on this CPU now.
-            unsafe {
-                asm!(
-                    $(concat!("msr ", $register, ", xzr"),)*
-                    options(nostack, preserves_flags)
-                );
-            }
-        };
-    }
     clear! {
         "TCR_EL1" "MAIR_EL1" "AMAIR_EL1" "TTBR0_EL1" "TTBR1_EL1" "CONTEXTIDR_EL1"
         "VBAR_EL1" "CPACR_EL1" "CSSELR_EL1" "PAR_EL1" "MDSCR_EL1"
         "ELR_EL1" "SPSR_EL1" "ESR_EL1" "FAR_EL1" "AFSR0_EL1" "AFSR1_EL1"
         "SP_EL0" "SP_EL1" "TPIDR_EL0" "TPIDRRO_EL0" "TPIDR_EL1"
         "CNTKCTL_EL1" "CNTV_CTL_EL0" "CNTP_CTL_EL0"
-        "DACR32_EL2" "IFSR32_EL2" "FPEXC32_EL2"
     }
+}
+
+/// Clears those that only AArch32 at EL1 has; elsewhere they are undefined.
+pub(crate) fn clear_aarch32() {
+    clear! { "DACR32_EL2" "IFSR32_EL2" "FPEXC32_EL2" }
 }
 
 /// Forgets what this CPU's TLBs and instruction caches hold of a guest.

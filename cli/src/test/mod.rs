@@ -221,6 +221,38 @@ mod tests {
         assert_eq!([passed, failed, error].map(|it| code(&it)), [0, 1, 125]);
     }
 
+    /// `vambrace test` as clap sees it.
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn arguments(words: &[&str]) -> Arguments {
+        let words = ["test", "image"].iter().chain(words);
+        <Line as clap::Parser>::parse_from(words).arguments
+    }
+
+    #[test]
+    fn at_el2_there_is_no_kernel_to_answer() {
+        let refused = arguments(&["--host=el2", "--firmware=kernel"]).check();
+        assert!(refused.unwrap_err().message().contains("no kernel at EL2"));
+        for allowed in ["--firmware=core", "--firmware=el2", "--dialect=spec"] {
+            assert!(arguments(&["--host=el2", allowed]).check().is_ok());
+        }
+    }
+
+    #[test]
+    fn each_firmware_is_asked_once_and_what_needs_no_kvm_is_last() {
+        let firmware = |words: &[&str]| arguments(words).firmware().collect::<Vec<_>>();
+        let (kernel, core, el2) = (Firmware::Kernel, Firmware::Core, Firmware::El2);
+        assert_eq!(firmware(&[]), [kernel]);
+        assert_eq!(firmware(&["--host=el2"]), [el2]);
+        let all = arguments(&["--firmware=el2,core,kernel,core"]);
+        assert_eq!(all.firmware().collect::<Vec<_>>(), [kernel, core, el2]);
+        assert_eq!(all.firmware_on_kvm().collect::<Vec<_>>(), [kernel, core]);
+    }
+
     #[test]
     fn a_flip_names_a_function_and_a_bit() {
         let flip = AnswerFlip {
