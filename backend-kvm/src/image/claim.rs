@@ -335,7 +335,8 @@ mod tests {
     #[test]
     fn a_full_header_is_read() {
         let text = "claim: CPU_ON works.\nvcpus: 4\nmemory: 256M\npsci: 1.1\nkvm: 6.4\n\
-                    with: trng, ptp\ndialect: kvm\nfirmware: core\nends: off\nresets: 1\n";
+                    with: trng, ptp\ndialect: kvm\nfirmware: core\nneeds: entropy,wall-clock\n\
+                    el2: smccc=1.6\nends: off\nresets: 1\n";
         assert_eq!(
             Claim::from_text(text),
             Ok(Claim {
@@ -347,6 +348,8 @@ mod tests {
                 features: Features::TRNG | Features::PTP,
                 dialect: Some(NeededDialect::Kvm),
                 firmware: Some(FirmwareKind::Core),
+                needs: Needs::ENTROPY | Needs::WALL_CLOCK,
+                el2: Some("smccc=1.6".to_owned()),
                 ends: End::Off,
                 resets: 1,
             })
@@ -368,6 +371,7 @@ mod tests {
             (claim.features, claim.dialect, claim.firmware),
             (Features::empty(), None, None)
         );
+        assert_eq!((claim.needs, claim.el2), (Needs::empty(), None));
     }
 
     #[test]

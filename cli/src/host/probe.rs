@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     arguments.output.check()?;
     match arguments.host.resolve()? {
-        Host::El2(_) => return Err(crate::el2::no_kvm()),
+        Host::El2(_) => Err(crate::el2::no_kvm()),
         Host::Local => {
             let file = here()?;
             arguments.output.write(&file.write())?;

@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     let summary = match &host {
         Host::El2(host) => Some(el2::run(args, &images, host, &printer)?),
         Host::Local => Some(inside::run(args, &images, &mut |record| {
-            on_kvm.print(&record)
+            on_kvm.print(&record);
         })?),
         Host::Lab(spec) => lab::run(args, &images, spec.clone(), on_kvm.clone())?,
     };

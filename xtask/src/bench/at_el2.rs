@@ -1,7 +1,6 @@
-//! Instructions from guest to guest at EL2, where nothing is between a guest's call and core but us;
-//! and what the program there weighs.
+//! Instructions from guest to guest at EL2, and what the program there weighs.
 //!
-//! The board's clock counts instructions, its only guest is the benching one, and nothing else runs
+//! Nothing is between a guest's call and core but that program. The board's clock counts instructions, its only guest is the benching one, and nothing else runs
 //! on it: the same numbers come on every machine. KVM's own are in the group beside.
 
 use anyhow::{Context, Result, ensure};

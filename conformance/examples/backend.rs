@@ -4,7 +4,7 @@
 //! EL2. What it owes core is all of [`Backend`]. `docs/embedding.md` has the reasons; below `main` is a
 //! hypervisor that does nothing but call firmware, so that this can be run.
 //!
-//! Run it: `cargo run --package vambrace-core --example backend`
+//! Run it: `cargo run --package vambrace-conformance --example backend`
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
