@@ -230,7 +230,7 @@ impl Gic {
             value |= LR_ACTIVE;
         }
         if bank.held & bit != 0 {
-            // A real one is pending or active, never both (IHI 0069, ICH_LR<n>_EL2.HW).
+            // A real one is pending or active, never both (IHI 0069, ICH_LR_EL2.HW).
             value |= LR_HARDWARE | u64::from(interrupt) << 32;
             if bank.active & bit == 0 {
                 value |= LR_PENDING;
@@ -296,10 +296,10 @@ const ENABLE_GROUP_1: u32 = 1 << 1;
 /// GICR_WAKER.
 const PROCESSOR_SLEEP: u32 = 1 << 1;
 const CHILDREN_ASLEEP: u32 = 1 << 2;
-/// GICD_IROUTER<n>.IRM.
+/// GICD_IROUTER.IRM.
 const ANY_CPU: u64 = 1 << 31;
 
-/// ICH_LR<n>_EL2.
+/// ICH_LR_EL2.
 const LR_PENDING: u64 = 1 << 62;
 const LR_ACTIVE: u64 = 1 << 63;
 const LR_HARDWARE: u64 = 1 << 61;

@@ -444,7 +444,7 @@ mod tests {
         assert_eq!(
             error("claim: x\nvcpu: 2"),
             "the header in .vambrace.claim has the unknown key `vcpu`: known are claim, vcpus, \
-             memory, psci, kvm, with, dialect, firmware, ends, resets"
+             memory, psci, kvm, with, dialect, firmware, needs, el2, ends, resets"
         );
     }
 
