@@ -73,11 +73,7 @@ impl El2 {
         );
         let said = match ended {
             Ok(Ended::Off(said) | Ended::TimeLimit(said)) => said,
-            // An unknown CPU is the likeliest cause, and its list the best answer.
-            Err(error) => {
-                let unknown = self.board.check_cpu().err();
-                return Err(interrupt.failure(unknown.unwrap_or(error)));
-            }
+            Err(error) => return Err(self.failure(error, interrupt)),
         };
         let log = Log::parse(&said);
         let words = log.cpu.ok_or_else(|| log.silence())?;
@@ -118,11 +114,22 @@ impl El2 {
         let began = Instant::now();
         let ended = board
             .run(&boot, stdin, console, interrupt.cancel())
-            .map_err(|error| interrupt.failure(error))?;
+            .map_err(|error| self.failure(error, interrupt))?;
         match ended {
             Ended::TimeLimit(_) => Ok(log::time_limit(began.elapsed())),
             Ended::Off(said) => Log::parse(&said).report(began.elapsed()),
         }
+    }
+}
+
+impl El2 {
+    /// Of a QEMU that does not run an unknown CPU is the likeliest cause, and its list the best answer.
+    fn failure(&self, error: vambrace_lab::Error, interrupt: &Interrupt) -> Failure {
+        let cause = match error {
+            vambrace_lab::Error::QemuUnusable { .. } => self.board.check_cpu().err(),
+            _ => None,
+        };
+        interrupt.failure(cause.unwrap_or(error))
     }
 }
 
