@@ -1,13 +1,13 @@
-//! Gives the program its build id: a digest of the sources that make it.
+//! Gives the program its build id, and that of the program at EL2 which it starts.
 //!
 //! The program of this machine and the arm64 program it sends into lab hosts are built apart, with
-//! other profiles and for other targets; equal sources give both the same id. A path's place in the
-//! workspace counts, where the workspace lies does not.
+//! other profiles and for other targets; equal sources give both the same id.
 
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hasher as _};
-use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+#[path = "../backend-el2/sources.rs"]
+mod sources;
+
+use std::path::PathBuf;
+use std::{env, io};
 
 /// What makes the program, from the workspace's root. (The manifests of the other packages have no
 /// part in it, and Cargo.lock stands for everything that is not ours.)
@@ -31,33 +31,12 @@ fn main() -> io::Result<()> {
         .map(PathBuf::from)
         .unwrap_or_default();
     let root = package.parent().unwrap_or(&package);
-    let mut files = BTreeMap::new();
-    for source in SOURCES {
-        println!("cargo::rerun-if-changed={}", root.join(source).display());
-        collect(root, Path::new(source), &mut files)?;
-    }
-    let mut hasher = DefaultHasher::new();
-    for (path, content) in &files {
-        for part in [path.as_bytes(), content] {
-            hasher.write_usize(part.len());
-            hasher.write(part);
-        }
-    }
-    println!(
-        "cargo::rustc-env=VAMBRACE_BUILD_ID={:016x}",
-        hasher.finish()
-    );
-    Ok(())
-}
-
-fn collect(root: &Path, path: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
-    let full = root.join(path);
-    if full.is_dir() {
-        for entry in fs::read_dir(full)? {
-            collect(root, &path.join(entry?.file_name()), files)?;
-        }
-    } else {
-        files.insert(path.to_string_lossy().into_owned(), fs::read(full)?);
+    for (variable, sources) in [
+        ("VAMBRACE_BUILD_ID", &SOURCES[..]),
+        ("VAMBRACE_EL2_BUILD_ID", &sources::EL2[..]),
+    ] {
+        let build_id = sources::build_id(root, sources)?;
+        println!("cargo::rustc-env={variable}={build_id}");
     }
     Ok(())
 }

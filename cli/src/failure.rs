@@ -64,6 +64,17 @@ impl Failure {
         }
     }
 
+    /// What was tried, on what, and why it failed, in one line.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Usage(error) => error.to_string(),
+            Self::Lab(error) => error.to_string(),
+            Self::Image { message, .. } | Self::Other { message, .. } => message.clone(),
+            Self::Signal(signal) => format!("ended by signal {signal}"),
+            Self::BrokenPipe => "nobody reads the output".into(),
+        }
+    }
+
     /// The same, with what to do about it.
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         match self {

@@ -1,9 +1,11 @@
 //! Where a machine runs: this machine's KVM, or a lab host's.
 
+use std::fmt;
 use std::str::FromStr;
 
 use vambrace_kvm::sys::{self, Errno};
 use vambrace_lab::HostSpec;
+use vambrace_lab::host::Clock;
 
 use crate::failure::Failure;
 use crate::progress::say;
@@ -17,6 +19,8 @@ pub(crate) enum HostChoice {
     Local,
     /// A lab host.
     Lab(HostSpec),
+    /// The program at EL2, on such a board.
+    El2(El2Host),
 }
 
 /// Where it shall be.
@@ -26,6 +30,51 @@ pub(crate) enum Host {
     Local,
     /// A lab host.
     Lab(HostSpec),
+    /// The program at EL2, on such a board.
+    El2(El2Host),
+}
+
+/// A board at EL2: `el2[:CPU[:icount]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct El2Host {
+    /// QEMU's name of its CPU.
+    pub(crate) cpu: String,
+    /// What its clock counts.
+    pub(crate) clock: Clock,
+}
+
+impl El2Host {
+    /// A board with this CPU, whose clock counts time.
+    pub(crate) fn with_cpu(cpu: &str) -> Self {
+        Self {
+            cpu: cpu.to_owned(),
+            clock: Clock::Time,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.split(':');
+        let ("el2", cpu, clock) = (fields.next()?, fields.next(), fields.next()) else {
+            return None;
+        };
+        let clock = match (clock, fields.next()) {
+            (None, None) => Clock::Time,
+            (Some("icount"), None) => Clock::Instructions,
+            (_, _) => return None,
+        };
+        let cpu = cpu.unwrap_or(EL2_CPU).to_owned();
+        (!cpu.is_empty()).then_some(Self { cpu, clock })
+    }
+}
+
+impl fmt::Display for El2Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "el2:{}", self.cpu)?;
+        match self.clock {
+            Clock::Time => Ok(()),
+            Clock::Instructions => write!(f, ":icount"),
+        }
+    }
 }
 
 impl FromStr for HostChoice {
@@ -39,17 +88,25 @@ impl FromStr for HostChoice {
                 .parse()
                 .map(Self::Lab)
                 .map_err(|error: vambrace_lab::Error| error.to_string()),
-            _ => Err("write auto, local or lab[:KERNEL[:CPU]]".into()),
+            _ => El2Host::parse(text)
+                .map(Self::El2)
+                .ok_or_else(|| "write auto, local, lab[:KERNEL[:CPU]] or el2[:CPU]".into()),
         }
     }
 }
 
 impl HostChoice {
+    /// Whether there is no kernel.
+    pub(crate) const fn is_el2(&self) -> bool {
+        matches!(self, Self::El2(_))
+    }
+
     /// Decides; says so in one line where the user left it open.
     pub(crate) fn resolve(&self) -> Result<Host, Failure> {
         match self {
             Self::Local => Ok(Host::Local),
             Self::Lab(spec) => Ok(Host::Lab(spec.clone())),
+            Self::El2(host) => Ok(Host::El2(host.clone())),
             Self::Auto => match sys::open() {
                 Ok(_) => Ok(Host::Local),
                 Err(error) => {
@@ -82,6 +139,9 @@ pub(crate) fn version_of(release: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
+/// The CPU of a board at EL2 that names none: it has the most.
+pub(crate) const EL2_CPU: &str = "max";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +152,26 @@ mod tests {
         assert_eq!("local".parse(), Ok(HostChoice::Local));
         assert_eq!("lab".parse(), Ok(HostChoice::Lab(HostSpec::default())));
         assert!("lab:6.1:neoverse-n1".parse::<HostChoice>().is_ok());
-        for wrong in ["", "remote", "lab:9.9", "labs"] {
+        for (text, full) in [
+            ("el2", "el2:max"),
+            ("el2:cortex-a57", "el2:cortex-a57"),
+            ("el2:max:icount", "el2:max:icount"),
+        ] {
+            let Ok(HostChoice::El2(host)) = text.parse() else {
+                panic!("{text}");
+            };
+            assert_eq!(host.to_string(), full);
+        }
+        for wrong in [
+            "",
+            "remote",
+            "lab:9.9",
+            "labs",
+            "el2:",
+            "el2max",
+            "el",
+            "el2:max:fast",
+        ] {
             assert!(wrong.parse::<HostChoice>().is_err(), "{wrong}");
         }
     }

@@ -125,7 +125,7 @@ impl From<Firmware> for FirmwareKind {
     fn from(firmware: Firmware) -> Self {
         match firmware {
             Firmware::Kernel => Self::Kernel,
-            Firmware::Core => Self::Core,
+            Firmware::Core | Firmware::El2 => Self::Core,
         }
     }
 }

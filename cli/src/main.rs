@@ -7,6 +7,8 @@
 
 mod build_id;
 mod contract;
+mod el2;
+mod ending;
 mod failure;
 mod files;
 mod host;

@@ -35,13 +35,13 @@ pub(crate) fn locate(interrupt: &Interrupt) -> Result<Program, Failure> {
              both: cargo xtask build",
         ));
     };
-    let path = checkout.program();
+    let path = checkout.part(&PART);
     if let Ok(program) = Program::open(&path)
         && let Ok(program) = accept(program, BUILD_ID)
     {
         return Ok(program);
     }
-    checkout.build(interrupt)?;
+    checkout.build(&PART, interrupt)?;
     accept(Program::open(&path)?, BUILD_ID).map_err(|program| {
         Failure::new(format!(
             "this program is older than the sources in `{}`: {}",
@@ -52,15 +52,25 @@ pub(crate) fn locate(interrupt: &Interrupt) -> Result<Program, Failure> {
     })
 }
 
+/// A program that this one starts and a checkout can build.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) target: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) file: &'static str,
+    /// What it is called in messages.
+    pub(crate) what: &'static str,
+}
+
 /// The source checkout that this program was built in.
 #[derive(Debug, PartialEq, Eq)]
-struct Checkout {
+pub(crate) struct Checkout {
     root: PathBuf,
     target: PathBuf,
 }
 
 impl Checkout {
-    fn of_this_program(own: &Path) -> Option<Self> {
+    pub(crate) fn of_this_program(own: &Path) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
         let variable = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         Self::find(root, own, variable)
@@ -90,15 +100,25 @@ impl Checkout {
         })
     }
 
-    fn program(&self) -> PathBuf {
-        self.target.join(TARGET).join("release/vambrace")
+    /// Where a part of it lies when it is built.
+    pub(crate) fn part(&self, part: &Part) -> PathBuf {
+        self.target
+            .join(part.target)
+            .join("release")
+            .join(part.file)
     }
 
-    fn build(&self, interrupt: &Interrupt) -> Result<(), Failure> {
+    /// Builds a part of it, and says so.
+    pub(crate) fn build(&self, part: &Part, interrupt: &Interrupt) -> Result<(), Failure> {
+        let Part {
+            target,
+            package,
+            what,
+            ..
+        } = part;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         say(&format!(
-            "building the arm64 program for lab hosts: cargo build --release --target {TARGET} \
-             -p vambrace"
+            "building {what}: cargo build --release --target {target} -p {package}"
         ));
         let child = Command::new(&cargo)
             .args([
@@ -106,9 +126,9 @@ impl Checkout {
                 "--release",
                 "--locked",
                 "--target",
-                TARGET,
+                target,
                 "-p",
-                "vambrace",
+                package,
             ])
             .arg("--target-dir")
             .arg(&self.target)
@@ -125,10 +145,11 @@ impl Checkout {
         if status.success() {
             return Ok(());
         }
-        Err(Failure::new(format!(
-            "the arm64 program cannot be built: cargo ended with {status}"
-        ))
-        .with_hint("cargo's messages stand above; a missing target is added by: cargo xtask setup"))
+        Err(
+            Failure::new(format!("{what} cannot be built: cargo ended with {status}")).with_hint(
+                "cargo's messages stand above; a missing target is added by: cargo xtask setup",
+            ),
+        )
     }
 }
 
@@ -167,7 +188,12 @@ fn stale(program: &Program) -> String {
     )
 }
 
-const TARGET: &str = "aarch64-unknown-linux-musl";
+const PART: Part = Part {
+    target: "aarch64-unknown-linux-musl",
+    package: "vambrace",
+    file: "vambrace",
+    what: "the arm64 program for lab hosts",
+};
 const BESIDE: &str = "vambrace-aarch64";
 
 #[cfg(test)]

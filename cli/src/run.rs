@@ -7,22 +7,26 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use vambrace_core::firmware::Workarounds;
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::devices::Unclaimed;
 use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
-use vambrace_kvm::machine::{Config, Devices, End, Features, Machine, Offer, OnReset, Report};
+use vambrace_kvm::machine::{Config, Devices, End, Features, Machine, Offer, OnReset};
 use vambrace_kvm::sys;
 use vambrace_lab::{
     Executable, ExitStatus, HostSpec, Input, Job, Outcome, Output, Source, Stdin, Streams,
 };
 
+use crate::el2::{self, El2, Promise};
+use crate::ending::{exit_code, json};
 use crate::failure::{Failure, OWN_ERROR};
-use crate::host_choice::{Host, HostChoice, kernel_release};
+use crate::host_choice::{El2Host, Host, HostChoice, kernel_release};
+use crate::interrupt::Interrupt;
 use crate::lab_host;
 use crate::last_line::LastLine;
 use crate::machine_options::{
     DEFAULT_RESETS, Dialect, HostCpus, LeastPsci, Size, config, parse_psci, parse_seconds,
-    parse_vcpus, reset_too_many, union,
+    parse_vcpus, union,
 };
 use crate::memory_files::{self, Load, Save};
 use crate::progress::say;
@@ -36,13 +40,13 @@ pub(crate) struct Arguments {
     /// The guest: ELF, arm64 Image or flat binary
     image: PathBuf,
 
-    /// Where to run: auto, local, or `lab[:KERNEL[:CPU]]`
+    /// Where to run: auto, local, `lab[:KERNEL[:CPU]]`, or `el2[:CPU]` with no kernel at all
     #[arg(long, default_value = "auto", value_name = "HOST")]
     host: HostChoice,
 
-    /// Who answers firmware calls
-    #[arg(long, value_enum, default_value = "kernel")]
-    firmware: Firmware,
+    /// Who answers firmware calls [default: kernel; core with --host el2]
+    #[arg(long, value_enum)]
+    firmware: Option<Firmware>,
 
     /// Whose answers core gives: those of the host's KVM, or the specification's (as far as KVM
     /// forwards the call) [default: what the image's header asks for, else kvm]
@@ -107,8 +111,9 @@ pub(crate) struct Arguments {
 /// Runs the guest; gives its exit code.
 pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     if let Some(dialect) = args.dialect {
-        dialect.check(args.firmware == Firmware::Core)?;
+        dialect.check(args.firmware() != Firmware::Kernel)?;
     }
+    args.check_host()?;
     let args = &Arguments {
         under_contract: args.under_contract.read()?,
         ..args.clone()
@@ -128,6 +133,7 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     match args.host.resolve()? {
         Host::Local => args.run_here(config, claim.as_ref(), &image),
         Host::Lab(spec) => args.run_in_lab(spec, image, &config),
+        Host::El2(host) => args.run_at_el2(&host, &config, claim.as_ref(), &image),
     }
 }
 
@@ -142,8 +148,8 @@ impl Arguments {
         });
         Config {
             boot_arguments: (!self.arguments.is_empty()).then(|| self.arguments.join(" ")),
-            firmware: self.firmware.into(),
-            dialect: self.dialect(claim).of(&kernel_release()),
+            firmware: self.firmware().into(),
+            dialect: self.dialect(claim).of(&self.release()),
             psci_version: self.psci.or(psci),
             features: union(&self.with) | claim.map_or(Features::empty(), |claim| claim.features),
             reset: if self.no_reboot {
@@ -178,8 +184,45 @@ impl Arguments {
         let needed = claim.and_then(|claim| claim.dialect);
         self.dialect.unwrap_or(match needed {
             Some(NeededDialect::Specification) => Dialect::Spec,
+            None if self.host.is_el2() => Dialect::Spec,
             Some(NeededDialect::Kvm) | None => Dialect::Kvm,
         })
+    }
+
+    fn firmware(&self) -> Firmware {
+        self.firmware.unwrap_or(if self.host.is_el2() {
+            Firmware::El2
+        } else {
+            Firmware::Kernel
+        })
+    }
+
+    /// The kernel whose answers KVM's dialect is; at EL2 the newest that core knows.
+    fn release(&self) -> String {
+        if self.host.is_el2() {
+            "7.3".into()
+        } else {
+            kernel_release()
+        }
+    }
+
+    /// Refuses what another kind of host has.
+    fn check_host(&self) -> Result<(), Failure> {
+        match (self.host.is_el2(), self.firmware) {
+            (true, Some(Firmware::Kernel)) => Err(el2::no_kernel()),
+            (false, Some(Firmware::El2)) => Err(Failure::new(
+                "--firmware el2 needs no KVM, and this host is one with it",
+            )
+            .with_hint("write --host el2 instead")),
+            (true, _) if !self.load.is_empty() || !self.save.is_empty() => Err(Failure::new(
+                "--load and --save reach into a machine's memory, which at EL2 is QEMU's",
+            )),
+            (true, _) if self.strict_mmio => Err(Failure::new(
+                "--strict-mmio changes nothing at EL2: an access where no device is ends in an \
+                 external abort there in any case",
+            )),
+            (_, _) => Ok(()),
+        }
     }
 
     /// An image that is not usable has an exit code of its own.
@@ -257,6 +300,33 @@ impl Arguments {
         Ok(if saved { code } else { OWN_ERROR })
     }
 
+    fn run_at_el2(
+        &self,
+        host: &El2Host,
+        config: &Config,
+        claim: Option<&Claim>,
+        image: &[u8],
+    ) -> Result<u8, Failure> {
+        let interrupt = Interrupt::watch()?;
+        let el2 = El2::prepare(host, &interrupt)?;
+        let promise = Promise {
+            workarounds: Workarounds::NONE,
+            words: claim.and_then(|claim| claim.el2.clone()),
+        };
+        let mut output = LastLine::new(io::stdout());
+        let last_line = output.line();
+        let streams = (Stdin::Inherit, &mut output as _);
+        let mut report = el2.run(config, &promise, image, streams, &interrupt)?;
+        if let (End::Off, Some(_), Some(code)) = (&report.end, claim, last_line.exit_code()) {
+            report.end = End::Code(code);
+        }
+        if self.json {
+            // Without a reader there is nobody to tell.
+            let _ = writeln!(io::stderr().lock(), "{}", json(&report));
+        }
+        Ok(exit_code(&report))
+    }
+
     fn run_in_lab(&self, spec: HostSpec, image: Vec<u8>, config: &Config) -> Result<u8, Failure> {
         memory_files::check_sum(&self.save, spec.file_limit())?;
         let job = self.job(&spec, image, config);
@@ -325,7 +395,7 @@ impl Arguments {
         let mut arguments: Vec<OsString> = vec!["run".into(), "--host=local".into()];
         match self.under_contract.inside() {
             Some((_, option)) => arguments.push(option.into()),
-            None => arguments.push(format!("--firmware={}", self.firmware.name()).into()),
+            None => arguments.push(format!("--firmware={}", self.firmware().name()).into()),
         }
         arguments.extend(self.host_cpus.inside().map(OsString::from));
         let mut option = |name: &str, value: Option<String>| {
@@ -385,62 +455,6 @@ fn pass_input(devices: &Devices) {
     }
 }
 
-/// The exit code of a run, with a line on standard error where it says less than the whole.
-fn exit_code(report: &Report) -> u8 {
-    match &report.end {
-        End::Off => 0,
-        End::Code(CRASH_CODE) => {
-            say("the guest reports that it crashed");
-            CRASHED
-        }
-        End::Code(code) => u8::try_from(*code)
-            .ok()
-            .filter(|code| *code < GREATEST)
-            .unwrap_or_else(|| {
-                if *code != u32::from(GREATEST) {
-                    say(&format!("the guest's exit code is {code}"));
-                }
-                GREATEST
-            }),
-        End::Reset => {
-            let more = if report.resets > 1 {
-                " (--max-resets)"
-            } else {
-                ""
-            };
-            say(&format!("{}{more}", reset_too_many(report.resets)));
-            CRASHED
-        }
-        End::Crashed(crash) => {
-            say(&format!("the guest crashed: {crash}"));
-            CRASHED
-        }
-        End::TimeLimit => {
-            say("the time limit passed");
-            TIME_LIMIT
-        }
-    }
-}
-
-/// How a run ended, for programs.
-fn json(report: &Report) -> serde_json::Value {
-    let (end, code, detail) = match &report.end {
-        End::Off => ("off", None, None),
-        End::Code(code) => ("code", Some(*code), None),
-        End::Reset => ("reset", None, None),
-        End::Crashed(crash) => ("crashed", None, Some(crash.to_string())),
-        End::TimeLimit => ("time_limit", None, None),
-    };
-    serde_json::json!({
-        "end": end,
-        "code": code,
-        "detail": detail,
-        "resets": report.resets,
-        "forwarded_calls": report.forwarded_calls,
-        "seconds": report.duration.as_secs_f64(),
-    })
-}
-
 /// Where a file to load lies inside.
 fn load_inside(number: usize) -> String {
     format!("guest/load-{number}")
@@ -454,13 +468,7 @@ fn save_inside(number: usize) -> String {
 /// For what a lab host does before and after its guest, once it is up.
 const AROUND_THE_GUEST: Duration = Duration::from_secs(60);
 const IMAGE_INSIDE: &str = "guest/image";
-/// The greatest exit code that is a guest's own.
-const GREATEST: u8 = 119;
-const TIME_LIMIT: u8 = 124;
-const CRASHED: u8 = 126;
 const UNUSABLE: u8 = 127;
-/// The code by which a guest's own exception handler says that it crashed.
-const CRASH_CODE: u32 = 126;
 
 const EXAMPLES: &str = "\
 The guest sees QEMU's `virt` board: RAM from 0x4000_0000, a PL011 at 0x0900_0000, a GICv3, PSCI by
@@ -472,6 +480,7 @@ Examples:
   vambrace run --cpus 4 --memory 1G Image -- quiet  four vCPUs; `quiet` becomes bootargs
   vambrace run --host lab:7.3:neoverse-n2 hello.elf
   vambrace run --firmware core hello.elf            Vambrace's own PSCI answers
+  vambrace run --host el2 hello.elf                 the same with no operating system below
   vambrace run --psci 1.0 --with trng,pv-time hello.elf
   vambrace run --contract guest.toml hello.elf      what the guest sees is what it was promised
   vambrace run --load 0x44000000=in.bin --save 0x45000000,2M=out.bin hello.elf

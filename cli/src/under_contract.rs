@@ -115,7 +115,7 @@ const INSIDE: &str = "guest/contract.toml";
 mod tests {
     use clap::Parser as _;
     use vambrace_core::psci::PsciVersion;
-    use vambrace_kvm::image::{End, Version};
+    use vambrace_kvm::image::{End, Needs, Version};
 
     use super::*;
     use crate::contract::samples;
@@ -130,6 +130,8 @@ mod tests {
             features: Features::empty(),
             dialect: None,
             firmware: None,
+            needs: Needs::empty(),
+            el2: None,
             ends: End::Code,
             resets: 0,
         }

@@ -21,6 +21,8 @@ fn prove() -> Proof {
     bench::mmio_read("mmio-read");
     let version = hvc(PSCI_VERSION, &[]).code();
     bench::hvc("psci-version", PSCI_VERSION, [0; 3], version);
+    // DEN0028 §5.2: -1, nobody has this function.
+    bench::hvc("unknown", 0x8600_FF42, [0; 3], -1);
     // DEN0022 §5.1.15: 0, the function is there.
     let cpu_on = u64::from(CPU_ON_64);
     bench::hvc("psci-features", PSCI_FEATURES, [cpu_on, 0, 0], 0);

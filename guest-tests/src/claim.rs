@@ -89,4 +89,6 @@ macro_rules! claim {
     (@known with) => {};
     (@known dialect) => {};
     (@known firmware) => {};
+    (@known needs) => {};
+    (@known el2) => {};
 }

@@ -90,6 +90,11 @@ pub(crate) fn count_forwarded() {
     SURVIVOR.forwarded.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Counts calls that a claim makes by assembly of its own.
+pub fn count_repeated(calls: u64) {
+    SURVIVOR.forwarded.fetch_add(calls, Ordering::Relaxed);
+}
+
 pub(crate) fn count_architecture() {
     SURVIVOR.architecture.fetch_add(1, Ordering::Relaxed);
 }

@@ -11,6 +11,7 @@
 //! No host outlives the thread that runs it, and a run leaves no file behind but the outputs it was
 //! asked for and, after a failure, the host's console.
 
+pub mod board;
 pub mod build_id;
 mod cache;
 mod child;

@@ -48,6 +48,15 @@ impl Qemu {
         Ok(Self { program, version })
     }
 
+    /// One that there is not.
+    #[cfg(test)]
+    pub(crate) fn sample(version: Version) -> Self {
+        Self {
+            program: PROGRAM.into(),
+            version,
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn program(&self) -> &Path {
@@ -70,8 +79,12 @@ impl Qemu {
 
     /// Refuses a CPU model that this QEMU does not emulate.
     pub(crate) fn check_cpu(&self, host: &HostSpec) -> Result<(), Error> {
+        self.check_model(host.cpu_model())
+    }
+
+    /// The same, by the model's name.
+    pub(crate) fn check_model(&self, model: &str) -> Result<(), Error> {
         let known = self.cpu_models()?;
-        let model = host.cpu_model();
         if known.iter().any(|name| name == model) {
             return Ok(());
         }

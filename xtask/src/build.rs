@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the host program, the arm64 program and the guests.
+//! `cargo xtask build`: the host program, the arm64 program, the one at EL2 and the guests.
 //!
 //! A call of cargo for each, not one for all: features are unified within a call, and what is right
 //! for a hosted program is wrong for a bare-metal one.
@@ -6,11 +6,14 @@
 use anyhow::Result;
 
 use crate::process;
-use crate::workspace::{AARCH32_GUEST_TARGET, GUEST_TARGET, HOST_PROGRAM_TARGET, Workspace};
+use crate::workspace::{
+    AARCH32_GUEST_TARGET, GUEST_TARGET, HOST_PROGRAM_TARGET, SOFTFLOAT_TARGET, Workspace,
+};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     host_program(workspace)?;
     arm64_program(workspace)?;
+    el2_program(workspace)?;
     guests(workspace)
 }
 
@@ -23,6 +26,13 @@ pub(crate) fn host_program(workspace: &Workspace) -> Result<()> {
 fn arm64_program(workspace: &Workspace) -> Result<()> {
     let build = format!("build --release --package vambrace --target {HOST_PROGRAM_TARGET}");
     process::show(workspace.cargo(&build))
+}
+
+/// What runs with no operating system below it.
+fn el2_program(workspace: &Workspace) -> Result<()> {
+    process::show(workspace.cargo(&format!(
+        "build --release --package vambrace-el2 --target {SOFTFLOAT_TARGET}"
+    )))
 }
 
 /// The bare-metal guest tests, for both execution states.

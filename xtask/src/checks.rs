@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::report::{Report, Tally};
 use crate::workspace::{
-    AARCH32_GUEST_TARGET, GUEST_TARGET, HOST_PROGRAM_TARGET, HOSTED, Workspace,
+    AARCH32_GUEST_TARGET, GUEST_TARGET, HOST_PROGRAM_TARGET, HOSTED, SOFTFLOAT_TARGET, Workspace,
 };
 use crate::{panics, process, tidy};
 
@@ -25,6 +25,14 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
             workspace,
             &format!(
                 "--package vambrace-guest-tests-aarch32 --lib --target {AARCH32_GUEST_TARGET}"
+            ),
+        )
+    });
+    report.part("docs, program at EL2", || {
+        document(
+            workspace,
+            &format!(
+                "--package vambrace-el2 --lib --document-private-items --target {SOFTFLOAT_TARGET}"
             ),
         )
     });
@@ -54,6 +62,10 @@ fn clippy(workspace: &Workspace, report: &mut Report) {
         (
             "clippy, A32 guest tests",
             format!("{a32} --target {AARCH32_GUEST_TARGET}"),
+        ),
+        (
+            "clippy, program at EL2",
+            format!("--package vambrace-el2 --target {SOFTFLOAT_TARGET}"),
         ),
         (
             "clippy, core without std",

@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     };
     let setting = Setting {
         host,
-        firmware: &["kernel", "core"],
+        firmware: &["kernel", "core", "el2"],
         images: Images::All,
         offers: None,
     };

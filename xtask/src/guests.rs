@@ -83,6 +83,25 @@ pub(crate) fn run(
     Ok(tally(&process::separate(test)?, expected, setting, claims))
 }
 
+/// Runs every claim at EL2, on machines with so many CPUs. A claim that needs more is skipped.
+pub(crate) fn run_at_el2(
+    workspace: &Workspace,
+    cpus: &str,
+    claims: &mut ClaimTable,
+) -> Result<Tally> {
+    let setting = Setting {
+        host: "el2",
+        firmware: &["el2"],
+        images: Images::All,
+        offers: None,
+    };
+    let images = images(workspace, setting.images)?;
+    let expected = images.len();
+    let mut test = command(workspace, setting);
+    test.args(["--json", "--cpus", cpus]).args(images);
+    Ok(tally(&process::separate(test)?, expected, setting, claims))
+}
+
 /// `vambrace test` without images.
 fn command(workspace: &Workspace, setting: Setting) -> Command {
     let mut test = workspace.command(workspace.host_program());
@@ -204,10 +223,10 @@ impl Seen {
                 self.verdicts
             ));
         }
-        let pairs = self.runs.values().filter(|runs| **runs == 2).count();
-        if self.comparisons != pairs {
+        let several = self.runs.values().filter(|runs| **runs >= 2).count();
+        if self.comparisons != several {
             tally.fail_because(&format!(
-                "{pairs} claims ran under both firmwares, and {} were compared",
+                "{several} claims ran under several firmwares, and {} were compared",
                 self.comparisons
             ));
         }

@@ -82,6 +82,10 @@ fn guest_tests(workspace: &Workspace, report: &mut Report, depth: Depth, on_the_
         let part = format!("{which} on {}, {firmware}", setting.host);
         report.part(&part, || guests::run(workspace, *setting, &mut claims));
     }
+    for cpus in ["1", "2", "4", "8"] {
+        let part = format!("guest tests at EL2, {cpus} vCPUs");
+        report.part(&part, || guests::run_at_el2(workspace, cpus, &mut claims));
+    }
     claims.add_libtest(on_the_host, "host");
     print!("{}", claims.render());
     report.part("calls compared on every kernel", || {
@@ -91,6 +95,9 @@ fn guest_tests(workspace: &Workspace, report: &mut Report, depth: Depth, on_the_
 }
 
 const BOTH: &[&str] = &["kernel", "core"];
+
+/// The same, and core at EL2, promised what the host's guests are.
+const ALL_THREE: &[&str] = &["kernel", "core", "el2"];
 
 /// Core needs the SMCCC filter of Linux 6.4.
 const EVERY_KERNEL: [Setting; 4] = [
@@ -116,7 +123,7 @@ const EVERY_KERNEL: [Setting; 4] = [
     },
     Setting {
         host: "lab:6.12",
-        firmware: BOTH,
+        firmware: ALL_THREE,
         images: Images::All,
         offers: Some(LINUX_6_12),
     },
@@ -171,7 +178,7 @@ const LINUX_6_12: Offers = Offers {
 const fn with_aarch32(host: &'static str) -> Setting {
     Setting {
         host,
-        firmware: BOTH,
+        firmware: ALL_THREE,
         images: Images::All,
         offers: Some(LINUX_6_12),
     }
@@ -181,7 +188,7 @@ const fn with_aarch32(host: &'static str) -> Setting {
 const fn without_aarch32(host: &'static str) -> Setting {
     Setting {
         host,
-        firmware: BOTH,
+        firmware: ALL_THREE,
         images: Images::All,
         offers: Some(Offers {
             aarch32: false,

@@ -13,6 +13,8 @@
 //! | `with` | what the firmware has beyond the least: [`Features`] by name, `trng,ptp` | nothing |
 //! | `dialect` | whose answers it holds with: `spec` or `kvm` | both |
 //! | `firmware` | `core`: KVM's own firmware cannot show it | any |
+//! | `needs` | what not every CPU and board has: `entropy`, `wall-clock`, with commas | nothing |
+//! | `el2` | words for the bootargs of the program at EL2, which alone can show it | any place |
 //! | `ends` | `code`: an exit code; `off`: SYSTEM_OFF after a verdict line | `code` |
 //! | `resets` | how often it resets the machine before it ends | 0 |
 
@@ -43,6 +45,10 @@ pub struct Claim {
     pub dialect: Option<NeededDialect>,
     /// The one firmware that can show it, if not either can.
     pub firmware: Option<FirmwareKind>,
+    /// What its machine needs that not every CPU and board has.
+    pub needs: Needs,
+    /// What the program at EL2 is told, if that alone can show it.
+    pub el2: Option<String>,
     /// How it ends.
     pub ends: End,
     /// How often it resets the machine before it ends.
@@ -74,6 +80,17 @@ pub enum NeededDialect {
     Specification,
     /// KVM's: its own firmware's, or core's in a dialect of KVM's.
     Kvm,
+}
+
+bitflags::bitflags! {
+    /// What a guest test needs that not every CPU and board has.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct Needs: u8 {
+        /// Random numbers that the machine can draw.
+        const ENTROPY = 1 << 0;
+        /// A clock of the world outside.
+        const WALL_CLOCK = 1 << 1;
+    }
 }
 
 /// How a guest test ends.
@@ -172,6 +189,8 @@ impl Claim {
             with,
             dialect,
             firmware,
+            needs,
+            el2,
             ends,
             resets,
         ] = values;
@@ -184,6 +203,8 @@ impl Claim {
             features: with.map_or(Ok(Features::empty()), parse_features)?,
             dialect: field("dialect", dialect, "spec or kvm", parse_dialect)?,
             firmware: field("firmware", firmware, "core", parse_firmware)?,
+            needs: field("needs", needs, "entropy or wall-clock", parse_needs)?.unwrap_or_default(),
+            el2: el2.map(str::to_owned),
             ends: field("ends", ends, "off or code", parse_end)?.unwrap_or(End::Code),
             resets: field("resets", resets, "a number", |text| text.parse().ok())?.unwrap_or(0),
         })
@@ -275,6 +296,15 @@ fn parse_firmware(text: &str) -> Option<FirmwareKind> {
     (text == "core").then_some(FirmwareKind::Core)
 }
 
+fn parse_needs(text: &str) -> Option<Needs> {
+    let one = |name: &str| match name.trim() {
+        "entropy" => Some(Needs::ENTROPY),
+        "wall-clock" => Some(Needs::WALL_CLOCK),
+        _ => None,
+    };
+    text.split(',').map(one).collect()
+}
+
 fn parse_end(text: &str) -> Option<End> {
     match text {
         "code" => Some(End::Code),
@@ -284,8 +314,9 @@ fn parse_end(text: &str) -> Option<End> {
 }
 
 const SECTION: &str = ".vambrace.claim";
-const KEYS: [&str; 10] = [
-    "claim", "vcpus", "memory", "psci", "kvm", "with", "dialect", "firmware", "ends", "resets",
+const KEYS: [&str; 12] = [
+    "claim", "vcpus", "memory", "psci", "kvm", "with", "dialect", "firmware", "needs", "el2",
+    "ends", "resets",
 ];
 const PSCI: &str =
     "a version such as 1.1, or = and one of 0.1, 0.2, 1.0, 1.1, 1.2 and 1.3, such as =0.2";
@@ -304,7 +335,8 @@ mod tests {
     #[test]
     fn a_full_header_is_read() {
         let text = "claim: CPU_ON works.\nvcpus: 4\nmemory: 256M\npsci: 1.1\nkvm: 6.4\n\
-                    with: trng, ptp\ndialect: kvm\nfirmware: core\nends: off\nresets: 1\n";
+                    with: trng, ptp\ndialect: kvm\nfirmware: core\nneeds: entropy,wall-clock\n\
+                    el2: smccc=1.6\nends: off\nresets: 1\n";
         assert_eq!(
             Claim::from_text(text),
             Ok(Claim {
@@ -316,6 +348,8 @@ mod tests {
                 features: Features::TRNG | Features::PTP,
                 dialect: Some(NeededDialect::Kvm),
                 firmware: Some(FirmwareKind::Core),
+                needs: Needs::ENTROPY | Needs::WALL_CLOCK,
+                el2: Some("smccc=1.6".to_owned()),
                 ends: End::Off,
                 resets: 1,
             })
@@ -337,6 +371,7 @@ mod tests {
             (claim.features, claim.dialect, claim.firmware),
             (Features::empty(), None, None)
         );
+        assert_eq!((claim.needs, claim.el2), (Needs::empty(), None));
     }
 
     #[test]
@@ -409,7 +444,7 @@ mod tests {
         assert_eq!(
             error("claim: x\nvcpu: 2"),
             "the header in .vambrace.claim has the unknown key `vcpu`: known are claim, vcpus, \
-             memory, psci, kvm, with, dialect, firmware, ends, resets"
+             memory, psci, kvm, with, dialect, firmware, needs, el2, ends, resets"
         );
     }
 

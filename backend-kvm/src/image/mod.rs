@@ -29,7 +29,7 @@ use crate::address::{ByteSize, Region};
 use crate::memory::{GuestMemory, MemoryError};
 
 pub use arm64::{Endianness, Header, PageSize, Placement};
-pub use claim::{Claim, ClaimError, End, NeededDialect, NeededPsci, Version};
+pub use claim::{Claim, ClaimError, End, NeededDialect, NeededPsci, Needs, Version};
 pub use elf::ElfError;
 pub use foreign::Foreign;
 

@@ -24,6 +24,8 @@ pub enum Crash {
         /// Where it was, if KVM still tells.
         pc: Option<u64>,
     },
+    /// What another kind of machine than KVM's says of it, in its own words.
+    Reported(String),
 }
 
 impl Crash {
@@ -45,6 +47,7 @@ impl fmt::Display for Crash {
                 pc.map_or(Ok(()), |pc| write!(f, " at PC {pc:#x}"))?;
                 write!(f, ": KVM reports {exit}")
             }
+            Self::Reported(words) => f.write_str(words),
         }
     }
 }

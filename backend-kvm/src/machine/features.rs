@@ -6,6 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use vambrace_core::firmware::Dialect;
+
+use super::core_config;
+
 bitflags::bitflags! {
     /// Services and optional functions of a machine's firmware.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +66,14 @@ impl FromStr for Features {
 }
 
 impl Features {
+    /// Those of them that core does not have in this dialect.
+    #[must_use]
+    pub fn foreign_to(self, dialect: Dialect) -> Self {
+        self.iter()
+            .filter(|feature| !core_config::has(dialect, *feature))
+            .collect()
+    }
+
     /// The names of those that are named here.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         NAMES

@@ -1,10 +1,10 @@
 //! What a host's KVM offers, asked of a machine that never runs.
 
-use vambrace_core::firmware::Services;
+use vambrace_core::firmware::{Services, Workarounds};
 use vambrace_core::psci::{PsciOptions, PsciVersion};
 
 use super::promise::Promise;
-use super::{Config, Error, Features, FirmwareKind, core_config, setup};
+use super::{Config, Error, Features, FirmwareKind, core_config, promise, setup};
 use crate::contract::LISTING;
 use crate::sys::{Capability, Errno, Host, RegisterId, VcpuOps, VmOps};
 
@@ -81,6 +81,12 @@ impl Offer {
     /// [`Error::DialectLacks`].
     pub fn psci_version_of(&self, config: &Config) -> Result<PsciVersion, Error> {
         Promise::new(config, self).map(|promise| promise.psci_version)
+    }
+
+    /// What a machine here is promised of the architecture workarounds unless it is told otherwise.
+    #[must_use]
+    pub fn workarounds(&self) -> Workarounds {
+        promise::workarounds(&self.registers)
     }
 
     /// What a VM offers, asked of its first vCPU, which is initialised and has not run.

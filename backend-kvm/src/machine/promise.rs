@@ -151,7 +151,7 @@ fn check_features(config: &Config, offer: &Offer) -> Result<(), Error> {
 }
 
 /// KVM's levels: of workarounds 1 and 3 0, 1 and 2; of workaround 2 0 and 3.
-fn workarounds(registers: &Registers) -> Workarounds {
+pub(super) fn workarounds(registers: &Registers) -> Workarounds {
     let levels = RegisterId::WORKAROUNDS.into_iter();
     let levels = levels.zip(registers.workarounds);
     levels.fold(Workarounds::NONE, |promised, ((workaround, _), value)| {

@@ -54,6 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         .map(files::one_host)
         .transpose()?;
     let mut records = match arguments.host.resolve()? {
+        Host::El2(_) => return Err(crate::el2::no_kvm()),
         Host::Local => here(&contracts)?,
         Host::Lab(spec) => match in_lab(spec, &contracts)? {
             Some(records) => records,

@@ -38,6 +38,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     arguments.output.check()?;
     match arguments.host.resolve()? {
+        Host::El2(_) => Err(crate::el2::no_kvm()),
         Host::Local => {
             let file = here(arguments.cpus.as_ref())?;
             arguments.output.write(&file.write())?;

@@ -79,6 +79,11 @@ impl TestImage {
         args.memory.bytes().max(needed)
     }
 
+    /// Whether only the program at EL2 can show what it claims.
+    pub(super) fn is_for_el2(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.el2.is_some())
+    }
+
     /// Whether it can be loaded; and what its code is made for.
     fn check(&self, args: &Arguments) -> Result<ExecutionState, Failure> {
         let config = config(self.vcpus(args), self.memory(args));

@@ -42,6 +42,7 @@ pub(super) fn run(
         psci: offer.psci_version.to_string(),
         features: offer.features.names().map(str::to_owned).collect(),
         aarch32: offer.aarch32 == Aarch32::Offered,
+        workarounds: record::Promised::of(offer.workarounds()),
     }));
     let bench = Bench { place, host: &host };
     let mut summary = Summary::default();
@@ -68,9 +69,9 @@ impl<H: sys::Host + Sync> Bench<'_, H> {
         let args = self.place.args;
         let run = |firmware| self.run(image, firmware);
         let runs: Vec<Test> = if image.vcpus(args) > MOST_AT_ONCE {
-            args.firmware().map(run).collect()
+            args.firmware_on_kvm().map(run).collect()
         } else {
-            at_once(args.firmware(), run)
+            at_once(args.firmware_on_kvm(), run)
         };
         let comparison = compare(&runs).map(Record::Comparison);
         runs.into_iter()
@@ -170,7 +171,7 @@ fn at_once<T: Send>(
 }
 
 /// The record of a test that did not run.
-fn nothing_yet(image: &TestImage, firmware: Firmware) -> Test {
+pub(super) fn nothing_yet(image: &TestImage, firmware: Firmware) -> Test {
     Test {
         name: image.name.clone(),
         claim: image.claim.as_ref().map(|claim| claim.sentence.clone()),
@@ -188,10 +189,10 @@ fn nothing_yet(image: &TestImage, firmware: Firmware) -> Test {
 
 /// What a machine prints, kept.
 #[derive(Debug, Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
-    fn take(&self) -> Vec<u8> {
+    pub(super) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,7 +1,8 @@
 //! Decides what a run says about its test's claim.
 //!
 //! The guest's own verdict is only one witness: the way the machine ended, the number of its
-//! resets and, under core, the number of calls that KVM forwarded have to agree with it.
+//! resets and, under core, the number of calls that KVM forwarded have to agree with it; at EL2 the
+//! number of all calls, which reach core there.
 
 use std::ops::RangeInclusive;
 
@@ -18,6 +19,8 @@ pub(crate) struct Console {
     pub(crate) transcript: Vec<String>,
     /// The calls it made outside the range that KVM keeps to itself.
     pub(crate) calls: Option<u64>,
+    /// The calls it made within that range.
+    pub(crate) architecture_calls: u64,
     /// How many of them a reset may have cut off before KVM saw them.
     pub(crate) lost_calls: u64,
 }
@@ -27,8 +30,9 @@ impl Console {
     pub(crate) fn new(lines: impl IntoIterator<Item = String>) -> Self {
         let mut console = Self::default();
         for line in lines {
-            match line.strip_prefix("calls: ").map(forwarded_calls) {
-                Some(Some(calls)) => {
+            match line.strip_prefix("calls: ").map(counted) {
+                Some(Some((calls, architecture))) => {
+                    console.architecture_calls = architecture;
                     console.calls = Some(*calls.end());
                     console.lost_calls = calls.end().saturating_sub(*calls.start());
                 }
@@ -63,11 +67,12 @@ pub(crate) fn exit_code(last_line: &str) -> Option<u32> {
     last_line.strip_prefix("exit: ")?.parse().ok()
 }
 
-/// `12 forwarded, 2 architecture` → 12 to 12; `5 to 12 forwarded, 2 architecture` → 5 to 12.
-fn forwarded_calls(counts: &str) -> Option<RangeInclusive<u64>> {
-    let (made, _) = counts.split_once(" forwarded")?;
+/// `12 forwarded, 2 architecture` → 12 to 12 and 2; `5 to 12 forwarded, 2 architecture` → 5 to 12.
+fn counted(counts: &str) -> Option<(RangeInclusive<u64>, u64)> {
+    let (made, rest) = counts.split_once(" forwarded, ")?;
     let (least, most) = made.split_once(" to ").unwrap_or((made, made));
-    Some(least.parse().ok()?..=most.parse().ok()?)
+    let architecture = rest.strip_suffix(" architecture")?.parse().ok()?;
+    Some((least.parse().ok()?..=most.parse().ok()?, architecture))
 }
 
 /// Pass, or fail with the reason.
@@ -137,8 +142,8 @@ fn testimony(claim: &Claim, report: &Report, console: &Console) -> Option<String
     }
 }
 
-/// Under core KVM must not have answered a single call of those it forwards. A test with a header
-/// counts its calls; another image may not.
+/// Under core KVM must not have answered a single call of those it forwards, and at EL2 every call
+/// is core's. A test with a header counts its calls; another image may not.
 fn counted_calls(
     claim: Option<&Claim>,
     firmware: Firmware,
@@ -148,13 +153,18 @@ fn counted_calls(
     let made = match (firmware, console.calls, claim) {
         (Firmware::Kernel, ..) => 0,
         (Firmware::Core, Some(calls), _) => calls,
-        (Firmware::Core, None, Some(_)) => return Some("it printed no count of its calls".into()),
-        (Firmware::Core, None, None) => return None,
+        (Firmware::El2, Some(calls), _) => calls.saturating_add(console.architecture_calls),
+        (_, None, Some(_)) => return Some("it printed no count of its calls".into()),
+        (_, None, None) => return None,
+    };
+    let who = match firmware {
+        Firmware::El2 => "EL2 heard",
+        Firmware::Kernel | Firmware::Core => "KVM forwarded",
     };
     let reached = made.saturating_sub(console.lost_calls)..=made;
     (!reached.contains(&report.forwarded_calls)).then(|| {
         format!(
-            "the guest made {made} calls and KVM forwarded {}",
+            "the guest made {made} calls and {who} {}",
             report.forwarded_calls
         )
     })
@@ -164,6 +174,7 @@ fn counted_calls(
 mod tests {
     use std::time::Duration;
 
+    use vambrace_kvm::image::Needs;
     use vambrace_kvm::machine::Features;
 
     use super::*;
@@ -192,6 +203,8 @@ mod tests {
             features: Features::empty(),
             dialect: None,
             firmware: None,
+            needs: Needs::empty(),
+            el2: None,
             ends: ClaimedEnd::Code,
             resets,
         }

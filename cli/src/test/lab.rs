@@ -62,7 +62,7 @@ fn after(failure: Failure, latest: Option<&str>) -> Failure {
 /// twice, as the machines of one image may run one after the other and need their time to start
 /// and to end.
 fn quiet_limit(args: &Arguments) -> Duration {
-    let firmware = u64::try_from(args.firmware().count()).unwrap_or(u64::MAX);
+    let firmware = u64::try_from(args.firmware_on_kvm().count()).unwrap_or(u64::MAX);
     let tests = args.timeout.saturating_mul(firmware).saturating_mul(2);
     Duration::from_secs(tests).saturating_add(BETWEEN)
 }
@@ -70,14 +70,16 @@ fn quiet_limit(args: &Arguments) -> Duration {
 /// The command inside. Each image lies in a directory of its own, as names may be equal.
 fn job(args: &Arguments, images: &[TestImage]) -> Job {
     let mut arguments: Vec<OsString> = ["test", "--host", "local", "--json"].map(Into::into).into();
-    let firmware: Vec<&str> = args.firmware().map(Firmware::name).collect();
+    let firmware: Vec<&str> = args.firmware_on_kvm().map(Firmware::name).collect();
     let mut option = |name: &str, value: String| {
         arguments.push(format!("--{name}={value}").into());
     };
     let contract = args.under_contract.inside();
     if contract.is_none() {
         option("firmware", firmware.join(","));
-        option("dialect", args.dialect.name().into());
+        if let Some(dialect) = args.dialect {
+            option("dialect", dialect.name().into());
+        }
     }
     if let Some(psci) = args.psci {
         option("psci", psci.to_string());

@@ -2,6 +2,7 @@
 
 mod collect;
 mod compare;
+mod el2;
 mod inside;
 mod judge;
 mod lab;
@@ -34,18 +35,21 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "IMAGE|DIR")]
     images: Vec<PathBuf>,
 
-    /// Where to run: auto, local, or `lab[:KERNEL[:CPU]]`
+    /// Where to run: auto, local, `lab[:KERNEL[:CPU]]`, or `el2[:CPU]` with no kernel at all
     #[arg(long, default_value = "auto", value_name = "HOST")]
     host: HostChoice,
 
-    /// Who answers firmware calls; both, to hold their transcripts against each other
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "kernel")]
+    /// Who answers firmware calls; several, to hold their transcripts against each other. `el2` beside
+    /// `kernel` or `core` is core at EL2 on an emulated CPU of the same model, promised what the
+    /// host's guests are [default: kernel; el2 with --host el2]
+    #[arg(long, value_enum, value_delimiter = ',')]
     firmware: Vec<Firmware>,
 
     /// Whose answers core gives: those of the host's KVM, or the specification's (as far as KVM
     /// forwards the call); a test whose header names the specification's gets them in any case
-    #[arg(long, value_enum, default_value = "kvm")]
-    dialect: Dialect,
+    /// [default: kvm; spec with --host el2]
+    #[arg(long, value_enum)]
+    dialect: Option<Dialect>,
 
     /// PSCI version of every machine, 0.1 to 1.3, where a test's header does not name one
     #[arg(long, value_name = "VERSION", value_parser = parse_psci)]
@@ -95,12 +99,27 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     args.check()?;
     let images = collect::collect(&args.images, args)?;
     let printer = Printer::new(args.json);
-    let summary = match args.host.resolve()? {
-        Host::Local => inside::run(args, &images, &mut |record| printer.print(&record))?,
-        Host::Lab(spec) => match lab::run(args, &images, spec, printer.clone())? {
-            Some(summary) => summary,
-            None => return Ok(OWN_ERROR),
-        },
+    let host = args.host.resolve()?;
+    let beside = !args.host.is_el2() && args.firmware().any(|one| one == Firmware::El2);
+    let on_kvm = if beside {
+        printer.partial()
+    } else {
+        printer.clone()
+    };
+    let summary = match &host {
+        Host::El2(host) => Some(el2::run(args, &images, host, &printer)?),
+        Host::Local => Some(inside::run(args, &images, &mut |record| {
+            on_kvm.print(&record);
+        })?),
+        Host::Lab(spec) => lab::run(args, &images, spec.clone(), on_kvm.clone())?,
+    };
+    let Some(summary) = summary else {
+        return Ok(OWN_ERROR);
+    };
+    let summary = if beside {
+        el2::run_beside(args, &images, &host, (&on_kvm, &printer))?
+    } else {
+        summary
     };
     printer.finish(&summary)?;
     Ok(code(&summary))
@@ -116,26 +135,40 @@ fn code(summary: &Summary) -> u8 {
 }
 
 impl Arguments {
-    /// Each firmware asked for, once, and KVM's own first.
+    /// Each firmware asked for, once: KVM's own first, and what needs no KVM last.
     fn firmware(&self) -> impl Iterator<Item = Firmware> {
         let contract = self.under_contract.contract().map(FirmwareKind::under);
-        let all = [Firmware::Kernel, Firmware::Core].into_iter();
-        all.filter(move |firmware| match contract {
-            Some(one) => FirmwareKind::from(*firmware) == one,
-            None => self.firmware.contains(firmware),
+        let all = [Firmware::Kernel, Firmware::Core, Firmware::El2].into_iter();
+        all.filter(move |firmware| match (self.host.is_el2(), contract) {
+            (true, _) => *firmware == Firmware::El2,
+            (false, Some(one)) => {
+                *firmware != Firmware::El2 && FirmwareKind::from(*firmware) == one
+            }
+            (false, None) if self.firmware.is_empty() => *firmware == Firmware::Kernel,
+            (false, None) => self.firmware.contains(firmware),
         })
     }
 
-    /// Refuses options that would change nothing.
+    /// Those of them that KVM takes part in.
+    fn firmware_on_kvm(&self) -> impl Iterator<Item = Firmware> {
+        self.firmware().filter(|one| *one != Firmware::El2)
+    }
+
+    /// Refuses options that would change nothing, or cannot be.
     fn check(&self) -> Result<(), Failure> {
+        if self.host.is_el2() && self.firmware.contains(&Firmware::Kernel) {
+            return Err(crate::el2::no_kernel());
+        }
         let core = self.firmware().any(|firmware| firmware == Firmware::Core);
         if self.flip_answer.is_some() && !core {
             return Err(Failure::new(
-                "--flip-answer changes core's answers, and core does not answer",
+                "--flip-answer changes core's answers on KVM, and core does not answer there",
             )
             .with_hint("add --firmware kernel,core"));
         }
-        self.dialect.check(core)
+        let answers = self.firmware().any(|firmware| firmware != Firmware::Kernel);
+        self.dialect
+            .map_or(Ok(()), |dialect| dialect.check(answers))
     }
 
     fn time_limit(&self) -> Duration {
@@ -163,6 +196,7 @@ Examples:
   vambrace test build/tests/                        every test in a directory
   vambrace test --host lab:6.1 boot.elf             on Linux 6.1, emulated
   vambrace test --firmware kernel,core tests/       KVM's firmware and ours must say the same
+  vambrace test --host el2 tests/                   with no operating system below: core at EL2
   vambrace test --json tests/ | jq .verdict         for programs
 
 Exit codes: 0 all passed, 1 some failed, 125 usage or an error of ours, be it of one test alone.";
@@ -188,6 +222,38 @@ mod tests {
             ..failed
         };
         assert_eq!([passed, failed, error].map(|it| code(&it)), [0, 1, 125]);
+    }
+
+    /// `vambrace test` as clap sees it.
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn arguments(words: &[&str]) -> Arguments {
+        let words = ["test", "image"].iter().chain(words);
+        <Line as clap::Parser>::parse_from(words).arguments
+    }
+
+    #[test]
+    fn at_el2_there_is_no_kernel_to_answer() {
+        let refused = arguments(&["--host=el2", "--firmware=kernel"]).check();
+        assert!(refused.unwrap_err().message().contains("no kernel at EL2"));
+        for allowed in ["--firmware=core", "--firmware=el2", "--dialect=spec"] {
+            assert!(arguments(&["--host=el2", allowed]).check().is_ok());
+        }
+    }
+
+    #[test]
+    fn each_firmware_is_asked_once_and_what_needs_no_kvm_is_last() {
+        let firmware = |words: &[&str]| arguments(words).firmware().collect::<Vec<_>>();
+        let (kernel, core, el2) = (Firmware::Kernel, Firmware::Core, Firmware::El2);
+        assert_eq!(firmware(&[]), [kernel]);
+        assert_eq!(firmware(&["--host=el2"]), [el2]);
+        let all = arguments(&["--firmware=el2,core,kernel,core"]);
+        assert_eq!(all.firmware().collect::<Vec<_>>(), [kernel, core, el2]);
+        assert_eq!(all.firmware_on_kvm().collect::<Vec<_>>(), [kernel, core]);
     }
 
     #[test]

@@ -60,9 +60,9 @@ impl<O: Offers> Place<'_, O> {
     /// Looks whether the host has what the command line asks for, whatever the tests are.
     pub(super) fn check(&self) -> Result<(), Error> {
         // What a contract promises is asked of the host when a machine is made.
-        let firmware = self.args.firmware();
+        let firmware = self.args.firmware_on_kvm();
         for firmware in firmware.filter(|_| self.args.under_contract.contract().is_none()) {
-            let config = self.plain(firmware, self.args.dialect);
+            let config = self.plain(firmware, self.usual_dialect(firmware));
             self.offer.psci_version_of(&config)?;
         }
         Ok(())
@@ -73,8 +73,16 @@ impl<O: Offers> Place<'_, O> {
         if image.execution_state == ExecutionState::Aarch32
             && self.offer.aarch32() == Aarch32::Missing
         {
-            let reason = "needs AArch32 at EL1; this host's KVM does not have it";
+            let who = match firmware {
+                Firmware::El2 => "this CPU",
+                Firmware::Kernel | Firmware::Core => "this host's KVM",
+            };
+            let reason = format!("needs AArch32 at EL1; {who} does not have it");
             return Err(not_here(Demand::ExecutionState, reason));
+        }
+        if firmware != Firmware::El2 && image.is_for_el2() {
+            let reason = "not here: only the program at EL2 can show it (--host el2)";
+            return Err(not_here(Demand::El2, reason));
         }
         if let Some(contract) = self.args.under_contract.contract() {
             return self.config_under(contract, image);
@@ -126,6 +134,15 @@ impl<O: Offers> Place<'_, O> {
         }
     }
 
+    /// Whose answers core gives where neither the command line nor a header says: at EL2 the
+    /// specification's, unless it is to be compared with a kernel.
+    fn usual_dialect(&self, firmware: Firmware) -> Dialect {
+        self.args.dialect.unwrap_or(match firmware {
+            Firmware::El2 if self.args.host.is_el2() => Dialect::Spec,
+            Firmware::Kernel | Firmware::Core | Firmware::El2 => Dialect::Kvm,
+        })
+    }
+
     /// Whose answers core gives, if a test's header lets that firmware run it.
     fn dialect(&self, claim: Option<&Claim>, firmware: Firmware) -> Result<Dialect, Obstacle> {
         let needed = claim.and_then(|claim| claim.dialect);
@@ -140,13 +157,16 @@ impl<O: Offers> Place<'_, O> {
                               firmware gives its own";
                 Err(not_here(Demand::Dialect, reason))
             }
-            (Some(NeededDialect::Specification), Firmware::Core, _) => Ok(Dialect::Spec),
-            (Some(NeededDialect::Kvm), Firmware::Core, Dialect::Spec) => {
+            (Some(NeededDialect::Specification), Firmware::Core | Firmware::El2, _) => {
+                Ok(Dialect::Spec)
+            }
+            (Some(NeededDialect::Kvm), Firmware::Core | Firmware::El2, Some(Dialect::Spec)) => {
                 let reason = "not here: it holds with KVM's answers, and --dialect spec gives the \
                               specification's";
                 Err(not_here(Demand::Dialect, reason))
             }
-            (Some(NeededDialect::Kvm) | None, _, dialect) => Ok(dialect),
+            (Some(NeededDialect::Kvm), ..) => Ok(Dialect::Kvm),
+            (None, ..) => Ok(self.usual_dialect(firmware)),
         }
     }
 
@@ -233,7 +253,7 @@ fn too_new(needed: &str, newest: PsciVersion) -> Obstacle {
 mod tests {
     use clap::Parser as _;
     use vambrace_core::firmware;
-    use vambrace_kvm::image::End;
+    use vambrace_kvm::image::{End, Needs};
     use vambrace_kvm::machine::FirmwareKind;
 
     use super::*;
@@ -292,6 +312,8 @@ mod tests {
             features: Features::empty(),
             dialect: None,
             firmware: None,
+            needs: Needs::empty(),
+            el2: None,
             ends: End::Code,
             resets: 0,
         }

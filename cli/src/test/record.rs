@@ -4,6 +4,7 @@
 //! and `--json` say the same, wherever the tests ran.
 
 use serde::{Deserialize, Serialize};
+use vambrace_core::firmware::{Level, Workaround, Workarounds};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,20 @@ pub(crate) struct Host {
     pub(crate) features: Vec<String>,
     /// Whether its CPUs, as KVM gives them to guests, execute AArch32 at EL1.
     pub(crate) aarch32: bool,
+    /// What its guests are promised of SMCCC_ARCH_WORKAROUND_1 to 3.
+    pub(crate) workarounds: [Promised; 3],
+}
+
+/// What is promised of a workaround.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Promised {
+    /// The CPU may be vulnerable and firmware does not help.
+    NotAvailable,
+    /// The call mitigates.
+    Available,
+    /// No call is needed.
+    NotRequired,
 }
 
 /// One test under one firmware.
@@ -55,7 +70,7 @@ pub(crate) struct Test {
     pub(crate) resets: u32,
     /// How many calls the guest says it made, outside the range that KVM keeps to itself.
     pub(crate) calls: Option<u64>,
-    /// How many of them KVM forwarded to core.
+    /// How many of them KVM forwarded to core; at EL2 how many of all calls core heard.
     pub(crate) forwarded_calls: u64,
     /// What it printed, line by line, without the line that counts its calls.
     pub(crate) transcript: Vec<String>,
@@ -71,6 +86,8 @@ pub(crate) enum Firmware {
     Kernel,
     /// Vambrace's core, with the calls forwarded by KVM (Linux 6.4 and newer).
     Core,
+    /// Vambrace's core at EL2, with no operating system below it.
+    El2,
 }
 
 impl Firmware {
@@ -79,9 +96,36 @@ impl Firmware {
         match self {
             Self::Kernel => "kernel",
             Self::Core => "core",
+            Self::El2 => "el2",
         }
     }
 }
+
+impl Promised {
+    /// Of the three that kernels know.
+    pub(crate) fn of(workarounds: Workarounds) -> [Self; 3] {
+        WORKAROUNDS.map(|workaround| match workarounds.level(workaround) {
+            Level::NotAvailable => Self::NotAvailable,
+            Level::Available => Self::Available,
+            Level::NotRequired => Self::NotRequired,
+        })
+    }
+
+    /// The same in core's words.
+    pub(crate) fn levels(promised: [Self; 3]) -> Workarounds {
+        let promised = WORKAROUNDS.into_iter().zip(promised);
+        promised.fold(Workarounds::NONE, |levels, (workaround, promised)| {
+            let level = match promised {
+                Self::NotAvailable => Level::NotAvailable,
+                Self::Available => Level::Available,
+                Self::NotRequired => Level::NotRequired,
+            };
+            levels.with(workaround, level)
+        })
+    }
+}
+
+const WORKAROUNDS: [Workaround; 3] = [Workaround::One, Workaround::Two, Workaround::Three];
 
 /// How a test came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,9 +159,15 @@ pub(crate) enum Demand {
     Kvm,
     /// What the contract does not promise.
     Contract,
+    /// The program at EL2, and no kernel.
+    El2,
+    /// What not every CPU has.
+    Needs,
+    /// More vCPUs.
+    Vcpus,
 }
 
-/// Two transcripts of one test.
+/// Two transcripts of one test, or three.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Comparison {
     /// The image's file name.
@@ -135,9 +185,12 @@ pub(crate) struct Difference {
     pub(crate) kernel: Option<String>,
     /// The line under core, if there is one.
     pub(crate) core: Option<String>,
+    /// The line at EL2, if that took part and there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) el2: Option<String>,
 }
 
-/// Counts of tests, a test under two firmwares counting twice and each comparison once.
+/// Counts of tests, a test under several firmwares counting for each and each comparison once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// How many passed.
@@ -148,7 +201,7 @@ pub(crate) struct Summary {
     pub(crate) skipped: usize,
     /// How many could not be run.
     pub(crate) errors: usize,
-    /// How many pairs of transcripts are equal.
+    /// Of how many tests the transcripts are equal.
     pub(crate) transcripts_equal: usize,
     /// How many differ.
     pub(crate) transcripts_different: usize,
@@ -231,6 +284,7 @@ mod tests {
                 line: 1,
                 kernel: None,
                 core: Some("x".into()),
+                el2: None,
             }),
         }));
         assert!(!summary.is_success());

@@ -11,6 +11,7 @@ use super::record::{Comparison, Firmware, Record, Summary, Test, Verdict};
 #[derive(Debug, Clone)]
 pub(crate) struct Printer {
     format: Format,
+    extent: Extent,
     taken: Arc<Mutex<Vec<Record>>>,
 }
 
@@ -20,26 +21,55 @@ enum Format {
     Json,
 }
 
+/// How much of a run its records are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Others come, so that comparisons and the summary are not shown yet.
+    Part,
+}
+
 impl Printer {
     /// One for a person, or with `json` for a program.
     pub(crate) fn new(json: bool) -> Self {
         let format = if json { Format::Json } else { Format::Table };
         Self {
             format,
+            extent: Extent::Whole,
             taken: Arc::default(),
         }
     }
 
+    /// One that shows the same in the same form, as a part of what there will be.
+    pub(crate) fn partial(&self) -> Self {
+        Self {
+            extent: Extent::Part,
+            taken: Arc::default(),
+            ..*self
+        }
+    }
+
+    /// What was taken.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.clone()
+    }
+
+    /// Takes a record that was shown already.
+    pub(crate) fn keep(&self, record: Record) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.push(record);
+    }
+
     /// Shows what can be shown now, and keeps the record for the table.
     pub(crate) fn print(&self, record: &Record) {
-        match self.format {
-            Format::Json => print_line(record),
-            Format::Table => progress(record),
+        let ends = matches!(record, Record::Comparison(_) | Record::Summary(_));
+        match (self.extent, self.format) {
+            (Extent::Part, _) if ends => {}
+            (_, Format::Json) => print_line(record),
+            (_, Format::Table) => progress(record),
         }
-        self.taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(record.clone());
+        self.keep(record.clone());
     }
 
     /// The summary, if it has come.
@@ -83,11 +113,11 @@ fn progress(record: &Record) {
     let mut stderr = io::stderr().lock();
     let _ = match record {
         Record::Host(host) => {
-            writeln!(
-                stderr,
-                "host {}: Linux {}, PSCI {}",
-                host.name, host.kernel, host.psci
-            )
+            let kernel = match host.kernel.as_str() {
+                "" => "no operating system".to_owned(),
+                release => format!("Linux {release}"),
+            };
+            writeln!(stderr, "host {}: {kernel}, PSCI {}", host.name, host.psci)
         }
         Record::Test(test) => {
             let firmware = test.firmware.name();
@@ -127,7 +157,7 @@ fn render(records: &[Record], summary: &Summary) -> String {
 /// A row for each test. Tests in different directories may have the same name; one test's firmwares
 /// follow each other, KVM's own first.
 fn table(tests: &[&Test]) -> String {
-    let columns: Vec<Firmware> = [Firmware::Kernel, Firmware::Core]
+    let columns: Vec<Firmware> = [Firmware::Kernel, Firmware::Core, Firmware::El2]
         .into_iter()
         .filter(|firmware| tests.iter().any(|test| test.firmware == *firmware))
         .collect();
@@ -183,13 +213,17 @@ fn explain_difference(comparison: &Comparison) -> String {
         return String::new();
     };
     let line = |text: &Option<String>| text.clone().unwrap_or_else(|| "(nothing)".into());
-    format!(
+    let mut text = format!(
         "\nDIFFERENT {}: the transcripts part at line {}\n  kernel: {}\n  core:   {}\n",
         comparison.name,
         difference.line,
         line(&difference.kernel),
         line(&difference.core)
-    )
+    );
+    if let Some(el2) = &difference.el2 {
+        text.push_str(&format!("  el2:    {el2}\n"));
+    }
+    text
 }
 
 fn counts(summary: &Summary) -> String {
@@ -204,7 +238,7 @@ fn counts(summary: &Summary) -> String {
     let mut text = String::from("\n");
     if transcripts_equal + transcripts_different != 0 {
         text.push_str(&format!(
-            "transcripts of kernel and core: {transcripts_equal} equal, {transcripts_different} different\n"
+            "transcripts compared: {transcripts_equal} equal, {transcripts_different} different\n"
         ));
     }
     if *errors != 0 {
@@ -305,6 +339,7 @@ mod tests {
                 line: 3,
                 kernel: Some("a".into()),
                 core: None,
+                el2: None,
             }),
         };
         let text = explain_difference(&comparison);

@@ -59,7 +59,10 @@ fn a_time_limit_of_nothing() {
 
 #[test]
 fn an_unknown_host() {
-    both_refuse(&["--host", "moon"], &["moon", "auto, local or lab"]);
+    both_refuse(
+        &["--host", "moon"],
+        &["moon", "auto, local, lab[:KERNEL[:CPU]] or el2[:CPU]"],
+    );
 }
 
 #[test]

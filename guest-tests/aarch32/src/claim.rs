@@ -63,5 +63,6 @@ macro_rules! claim {
     (@known kvm) => {};
     (@known with) => {};
     (@known dialect) => {};
+    (@known needs) => {};
     (@known resets) => {};
 }

@@ -67,6 +67,7 @@ global_asm!(
     "   add     x11, x11, :lo12:vectors",
     "   msr     VBAR_EL1, x11",
     "   msr     TPIDR_EL1, xzr", // depth of crashes, see `vectors`
+    "   msr     TPIDRRO_EL0, xzr", // no exception is expected, see `fault`
     "   mov     x11, #(3 << 20)", // FP and SIMD do not trap
     "   msr     CPACR_EL1, x11",
     "   mov     x11, #((13 << 4) | (1 << 2))", // event stream: WFE wakes every 2^14 ticks

@@ -14,10 +14,12 @@
 pub mod conduit;
 pub mod device_tree;
 pub mod entry;
+pub mod fault;
 pub mod interrupts;
 pub mod memory;
 pub mod repeat;
 pub mod suspend;
 pub mod translation;
 pub mod undecodable;
+pub mod vector_registers;
 pub mod vectors;

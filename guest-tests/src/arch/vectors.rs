@@ -1,7 +1,7 @@
-//! Exception vectors: every exception is a crash, and a crash always ends.
+//! Exception vectors: every exception is a crash that was not announced, and a crash always ends.
 //!
-//! No claim expects an exception, so the vectors never return. They do not trust what they find: not
-//! the stack (its overflow may be the reason: the guard page faults), not the MMU. Each CPU counts in
+//! No claim expects an exception but those of `fault`, which say so in TPIDRRO_EL0 and are gone back
+//! to; else the vectors never return. They do not trust what they find: not the stack (its overflow may be the reason: the guard page faults), not the MMU. Each CPU counts in
 //! TPIDR_EL1 how deep it is: the first crash is reported on a stack of its own; an exception inside
 //! the report leaves at once with exit code 126, touching no memory; one inside *that* waits for
 //! the runner's time limit.
@@ -27,7 +27,15 @@ global_asm!(
     ".endr",
     "",
     "crashed:",
-    "   mrs     x1, TPIDR_EL1",
+    "   mrs     x1, TPIDRRO_EL0",
+    "   cbz     x1, 3f",
+    "   cbnz    x0, 3f", // only synchronous exceptions are expected
+    "   msr     ELR_EL1, x1",
+    "   mov     x0, #1",
+    "   mrs     x1, ESR_EL1",
+    "   mrs     x2, FAR_EL1",
+    "   eret",
+    "3: mrs     x1, TPIDR_EL1",
     "   add     x1, x1, #1",
     "   msr     TPIDR_EL1, x1",
     "   cmp     x1, #1",

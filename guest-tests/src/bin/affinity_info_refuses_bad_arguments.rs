@@ -21,7 +21,7 @@ fn prove() -> Proof {
         expect::code("AFFINITY_INFO above level 3", answer, -2)?;
     }
     let unknown = [
-        (0x2, 0),
+        (0x8, 0),
         (0x500, 0),
         (0x100, 1),
         (0x1_0000, 1),

@@ -14,8 +14,8 @@ claim! {
     prove
 }
 
-/// The machine has affinities 0 and 1: one beyond, and one in each affinity level.
-const UNKNOWN: [u64; 6] = [2, 0xFF, 0x100, 0x1_0001, 0x1_0000_0000, 0xFF_00FF_FFFF];
+/// The machine has affinities 0 and 1, or up to 7: one beyond, and one in each affinity level.
+const UNKNOWN: [u64; 6] = [8, 0xFF, 0x100, 0x1_0001, 0x1_0000_0000, 0xFF_00FF_FFFF];
 
 fn prove() -> Proof {
     for affinity in UNKNOWN {

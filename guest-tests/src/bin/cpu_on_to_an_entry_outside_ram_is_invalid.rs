@@ -21,7 +21,7 @@ fn prove() -> Proof {
     }
     table::answers(&[(0x8400_0003, &[1, 0x0900_0000, 0], -9)])?;
     // The target comes first, and the CPU is as it was.
-    table::answers(&[(0xC400_0003, &[2, 0, 0], -2), (0xC400_0004, &[1, 0], 1)])?;
+    table::answers(&[(0xC400_0003, &[8, 0, 0], -2), (0xC400_0004, &[1, 0], 1)])?;
     expect::code("CPU_ON", cpus::power_on(1, 0), 0)?;
     cpus::cpu(1).wait_for_start(1)
 }

@@ -10,7 +10,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "HVC reaches the same firmware whatever its immediate.";
-    vcpus: 1, psci: "1.0";
+    vcpus: 1, psci: "1.0", dialect: "kvm";
     prove
 }
 

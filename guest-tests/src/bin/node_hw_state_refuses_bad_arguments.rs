@@ -16,7 +16,7 @@ fn prove() -> Proof {
         for level in [4, 0xFF, 0xFFFF_FFFF] {
             table::answers(&[(id, &[0, level], -2)])?;
         }
-        for target in [2, 0x100, 0x1_0000, 0x8000_0000] {
+        for target in [8, 0x100, 0x1_0000, 0x8000_0000] {
             table::answers(&[(id, &[target, 0], -2)])?;
         }
         table::answers(&[(id, &[0x100, 1], -2), (id, &[0x1_0000, 2], -2)])?;

@@ -12,7 +12,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "PTP gives the wall clock and a counter value of the same instant.";
-    vcpus: 1, kvm: "5.19", with: "vendor-hyp,ptp";
+    vcpus: 1, kvm: "5.19", with: "vendor-hyp,ptp", needs: "wall-clock";
     prove
 }
 

@@ -6,7 +6,7 @@ use vambrace_guest_tests::{claim, expect::Proof, table};
 
 claim! {
     "PV_TIME_FEATURES confirms itself and PV_TIME_ST, and SMCCC_ARCH_FEATURES confirms it.";
-    vcpus: 1, psci: "1.0", kvm: "5.19", with: "pv-time";
+    vcpus: 1, psci: "1.0", dialect: "kvm", kvm: "5.19", with: "pv-time";
     prove
 }
 

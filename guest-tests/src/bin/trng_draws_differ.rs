@@ -14,7 +14,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "Two draws of random bits differ, on one CPU and between two.";
-    vcpus: 2, kvm: "5.19", with: "trng";
+    vcpus: 2, kvm: "5.19", with: "trng", needs: "entropy";
     prove, draw
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "TRNG_RND32 gives as many random bits as are asked for, and zeros above them.";
-    vcpus: 1, kvm: "5.19", with: "trng";
+    vcpus: 1, kvm: "5.19", with: "trng", needs: "entropy";
     prove
 }
 

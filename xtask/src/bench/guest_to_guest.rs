@@ -185,8 +185,9 @@ const fn call(kind: &'static str, reads: u64, goal: Option<u64>) -> Call {
 }
 
 const MMIO_READ: &str = "mmio-read";
-const CALLS: [Call; 6] = [
+const CALLS: [Call; 7] = [
     call("psci-version", 0, Some(12_000)),
+    call("unknown", 0, None),
     call("psci-features", 1, None),
     call("cpu-on-running", 1, Some(17_000)),
     call("affinity-info", 2, None),

@@ -5,6 +5,7 @@
 //! and what is timed is never kept. Nothing here fails because a number has
 //! grown; the table shows it beside its goal, its floor and the baseline that is in the tree.
 
+mod at_el2;
 mod baseline;
 mod contracts;
 mod figure;
@@ -61,9 +62,10 @@ pub(crate) fn run(workspace: &Workspace, keep: Keep) -> Result<ExitCode> {
 
 type Part = fn(&Workspace) -> Result<Vec<Group>>;
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     size::measure,
     inside_core::count,
+    at_el2::count,
     contracts::measure,
     guest_to_guest::count,
 ];

@@ -19,7 +19,7 @@ pub(super) enum External {
     Argued,
 }
 
-pub(super) const ROOMS: [Room; 11] = [
+pub(super) const ROOMS: [Room; 12] = [
     Room {
         folder: "core",
         package: "vambrace-core",
@@ -37,6 +37,21 @@ pub(super) const ROOMS: [Room; 11] = [
         package: "vambrace-kvm",
         may_use: &["vambrace-core"],
         external: External::Argued,
+    },
+    Room {
+        folder: "backend-el2",
+        package: "vambrace-el2",
+        may_use: &["vambrace-core"],
+        external: External::Only(&[
+            "aarch64-cpu",
+            "dtoolkit",
+            "elf",
+            "heapless",
+            "log",
+            "safe-mmio",
+            "spin",
+            "tock-registers",
+        ]),
     },
     // Never core: an error in a constant must not confirm itself.
     Room {

@@ -22,7 +22,7 @@ fn prove() -> Proof {
     expect::code("the boot CPU", hvc(AFFINITY_INFO, &[0, 0]), 0)?;
     expect::code("Aff1 0", hvc(AFFINITY_INFO, &[1, 1]), 0)?;
     expect::code("level 4", hvc(AFFINITY_INFO, &[0, 4]), -2)?;
-    expect::code("nobody", hvc(AFFINITY_INFO, &[2, 0]), -2)?;
+    expect::code("nobody", hvc(AFFINITY_INFO, &[8, 0]), -2)?;
     for (start, entry) in (1..).zip([entry::a32_entry(), entry::thumb_entry(), entry::a32_entry()])
     {
         expect::code("CPU_ON", hvc(CPU_ON, &[1, entry, start]), 0)?;

@@ -24,7 +24,7 @@ fn prove() -> Proof {
     cpu(1).wait_for_start(1)?;
     let again = hvc(CPU_ON, &[1, entry::thumb_entry(), 8]);
     expect::code("CPU_ON of a running CPU", again, -4)?;
-    expect::code("CPU_ON of nobody", hvc(CPU_ON, &[2, entry, 9]), -2)?;
+    expect::code("CPU_ON of nobody", hvc(CPU_ON, &[8, entry, 9]), -2)?;
     // DEN0022 §5.1.5: ON is 0.
     expect::code("AFFINITY_INFO", hvc(AFFINITY_INFO, &[1, 0]), 0)?;
     expect::equal("starts", cpu(1).starts(), 1)?;

@@ -10,7 +10,7 @@ use vambrace_guest_tests_aarch32::{
 
 claim! {
     "TRNG_RND32 gives an AArch32 caller up to 96 bits in r1 to r3, and no more.";
-    vcpus: 1, psci: "1.0", with: "trng";
+    vcpus: 1, psci: "1.0", with: "trng", needs: "entropy";
     prove
 }
 
