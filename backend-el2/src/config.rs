@@ -331,10 +331,7 @@ const SERVICES: [(&str, Services); 5] = [
     ("pv-time", Services::PV_TIME),
     ("vendor-hyp", Services::VENDOR_FEATURES),
     ("ptp", Services::PTP),
-    (
-        "discover-impl",
-        Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS),
-    ),
+    ("discover-impl", Services::DISCOVERY),
 ];
 
 #[cfg(test)]

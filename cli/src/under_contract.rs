@@ -115,27 +115,11 @@ const INSIDE: &str = "guest/contract.toml";
 mod tests {
     use clap::Parser as _;
     use vambrace_core::psci::PsciVersion;
-    use vambrace_kvm::image::{End, Needs, Version};
+    use vambrace_kvm::image::Version;
 
     use super::*;
     use crate::contract::samples;
-
-    fn claim() -> Claim {
-        Claim {
-            sentence: "it holds".into(),
-            vcpus: 1,
-            memory: None,
-            psci: None,
-            kvm: None,
-            features: Features::empty(),
-            dialect: None,
-            firmware: None,
-            needs: Needs::empty(),
-            el2: None,
-            ends: End::Code,
-            resets: 0,
-        }
-    }
+    use crate::test::samples::claim;
 
     #[test]
     fn a_header_that_the_contract_keeps_lacks_nothing() {

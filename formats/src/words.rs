@@ -69,7 +69,8 @@ pub const SERVICES: [(&str, Services); 6] = [
     ("discover-impl-cpus", Services::DISCOVER_IMPL_CPUS),
 ];
 
-pub(crate) const WORKAROUNDS: [(&str, Workaround); 4] = [
+/// The workarounds of SMCCC.
+pub const WORKAROUNDS: [(&str, Workaround); 4] = [
     ("workaround-1", Workaround::One),
     ("workaround-2", Workaround::Two),
     ("workaround-3", Workaround::Three),
@@ -198,6 +199,7 @@ mod tests {
         one_to_one(&SETTABLE_PSCI_VERSIONS);
         one_to_one(&PSCI_OPTIONS);
         one_to_one(&SERVICES);
+        one_to_one(&WORKAROUNDS);
         one_to_one(&LEVELS);
         one_to_one(&GIC_KINDS);
         one_to_one(&CLOCK_POLICIES);

@@ -8,15 +8,13 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::child::tie_to_parent;
+use crate::emulator::Emulator;
 use crate::error::Error;
 use crate::host::Clock;
 use crate::latch::Cancel;
@@ -173,7 +171,9 @@ impl Board {
 /// A QEMU process under way. Dropping it ends it.
 #[derive(Debug)]
 struct Running {
-    child: Child,
+    emulator: Emulator,
+    /// Until it is passed on.
+    output: Option<ChildStdout>,
     messages: Tail,
 }
 
@@ -191,28 +191,18 @@ impl Running {
         inherited: Vec<OwnedFd>,
         stdin: Stdin,
     ) -> Result<Self, Error> {
-        let mut command = Command::new(qemu.program());
-        command.args(arguments).process_group(0);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(match stdin {
+        let input = match stdin {
             Stdin::Empty => Stdio::null(),
             Stdin::Bytes(_) | Stdin::Inherit => Stdio::piped(),
-        });
-        tie_to_parent(&mut command, inherited);
-        log::debug!("starting {command:?}");
-        let mut child = command.spawn().map_err(|error| Error::QemuUnusable {
-            program: qemu.program().to_owned(),
-            reason: error.to_string(),
-        })?;
-        if let Some(input) = child.stdin.take() {
+        };
+        let (emulator, streams) = Emulator::start(qemu, arguments, inherited, input)?;
+        if let Some(input) = streams.input {
             std::thread::spawn(move || feed(stdin, input));
         }
-        let Some(messages) = child.stderr.take() else {
-            unreachable!("standard error was asked for as a pipe");
-        };
         Ok(Self {
-            child,
-            messages: Tail::of(messages, MESSAGES_KEPT),
+            emulator,
+            output: Some(streams.output),
+            messages: Tail::of(streams.messages, MESSAGES_KEPT),
         })
     }
 
@@ -223,8 +213,8 @@ impl Running {
         time_limit: Option<Duration>,
         cancel: &Cancel,
     ) -> Result<Quiet, Error> {
-        let Some(output) = self.child.stdout.take() else {
-            unreachable!("standard output was asked for as a pipe");
+        let Some(output) = self.output.take() else {
+            unreachable!("output is passed on once");
         };
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || read_all(output, &sender));
@@ -250,31 +240,9 @@ impl Running {
     /// Ends QEMU if it has not ended by itself; how it did.
     fn stop(&mut self) -> Option<std::process::ExitStatus> {
         // It closes its output on its way out, a moment before it is gone.
-        let deadline = Instant::now() + GRACE;
-        let mut status = self.child.try_wait().ok().flatten();
-        while status.is_none() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-            status = self.child.try_wait().ok().flatten();
-        }
-        self.kill();
+        let status = self.emulator.finish(GRACE);
         self.messages.finish();
         status
-    }
-
-    fn kill(&mut self) {
-        // The whole group: QEMU may be wrapped in a script.
-        if let Ok(None) = self.child.try_wait()
-            && let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-        {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 

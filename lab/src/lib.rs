@@ -16,6 +16,7 @@ pub mod build_id;
 mod cache;
 mod child;
 mod cpio;
+mod emulator;
 mod error;
 mod executable;
 mod fetch;

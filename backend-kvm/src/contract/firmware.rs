@@ -68,7 +68,7 @@ impl Order<'_> {
     pub(crate) fn forwarded(&self) -> &'static [(u32, u32)] {
         let services = self.contract.services;
         match self.contract.served_by {
-            ServedBy::Kernel if services.intersects(LISTING) => DISCOVERY,
+            ServedBy::Kernel if services.intersects(Services::DISCOVERY) => DISCOVERY,
             ServedBy::Kernel => &[],
             ServedBy::Core(_) => forwarded_to_core(services),
         }
@@ -126,11 +126,7 @@ pub(crate) fn forwarded_to_core(services: Services) -> &'static [(u32, u32)] {
     }
 }
 
-/// How a guest learns on which CPUs it may find itself. KVM only advertises it.
-pub(crate) const LISTING: Services =
-    Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS);
-
-/// DISCOVER_IMPL_VER and DISCOVER_IMPL_CPUS.
+/// DISCOVER_IMPL_VER and DISCOVER_IMPL_CPUS, which KVM only advertises.
 const DISCOVERY: &[(u32, u32)] = &[(0xc600_0040, 2)];
 
 /// Everything but 0x8000_0000–0x8000_FFFF and 0xC000_0000–0xC000_FFFF, which KVM keeps.

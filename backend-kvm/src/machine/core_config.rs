@@ -10,7 +10,6 @@ use vambrace_core::vcpu::VcpuId;
 use super::promise::Promise;
 use super::{Config, Error, Features};
 use crate::address::Region;
-use crate::contract::LISTING;
 use crate::layout::{self, MAXIMUM_VCPUS, STOLEN_TIME};
 
 /// Core's machine in the making, with room for as many vCPUs as KVM's GIC serves.
@@ -114,7 +113,7 @@ const SERVICES: [(Features, Services); 5] = [
     (Features::PV_TIME, Services::PV_TIME),
     (Features::VENDOR_HYP, Services::VENDOR_FEATURES),
     (Features::PTP, Services::PTP),
-    (Features::DISCOVER_IMPL, LISTING),
+    (Features::DISCOVER_IMPL, Services::DISCOVERY),
 ];
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use vambrace_core::psci::{PsciOptions, PsciVersion};
 
 use super::promise::Promise;
 use super::{Config, Error, Features, FirmwareKind, core_config, promise, setup};
-use crate::contract::LISTING;
 use crate::sys::{Capability, Errno, Host, RegisterId, VcpuOps, VmOps};
 
 /// What matters of a host before a machine is made for it.
@@ -129,7 +128,7 @@ impl Registers {
         let bitmaps = registers.bitmaps.iter_mut();
         for (value, (bitmap, register)) in bitmaps.zip(RegisterId::BITMAPS) {
             // All that KVM has is on at first, but for the youngest services.
-            *value = optional(vcpu, register)?.map(|on| on | LISTING.register(bitmap));
+            *value = optional(vcpu, register)?.map(|on| on | Services::DISCOVERY.register(bitmap));
         }
         Ok(registers)
     }

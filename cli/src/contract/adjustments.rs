@@ -337,7 +337,7 @@ fn list(contract: &mut Contract, implementation: Implementation) -> Result<(), F
             })?;
         }
     }
-    contract.services |= Services::DISCOVER_IMPL_VERSION | Services::DISCOVER_IMPL_CPUS;
+    contract.services |= Services::DISCOVERY;
     Ok(())
 }
 

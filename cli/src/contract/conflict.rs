@@ -149,8 +149,8 @@ fn identity(host: &HostProfile) -> String {
 
 fn listing(host: &HostProfile) -> String {
     let [.., bitmap] = host.services;
-    let discovery = Services::DISCOVER_IMPL_VERSION | Services::DISCOVER_IMPL_CPUS;
-    let tells = match bitmap.has(discovery.register(Bitmap::VendorHypervisor2)) {
+    let discovery = Services::DISCOVERY.register(Bitmap::VendorHypervisor2);
+    let tells = match bitmap.has(discovery) {
         true => "can tell a guest of others",
         false => "cannot tell a guest of others",
     };

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use vambrace_core::contract::{Contract, ServedBy};
-use vambrace_core::firmware::{Dialect, KvmGeneration, Workaround, Workarounds};
+use vambrace_core::firmware::{Dialect, Workarounds};
+use vambrace_formats::words::{DIALECTS, WORKAROUNDS, word as word_of};
 use vambrace_kvm::machine::{Config, Features, OnReset};
 
 use crate::failure::Failure;
@@ -37,7 +38,7 @@ pub(super) fn bootargs(config: &Config, promise: &Promise) -> Result<String, Fai
         "vcpus={} memory={}M dialect={}",
         config.vcpus,
         config.memory >> 20,
-        name(dialect)
+        word_of(dialect, &DIALECTS)
     );
     let mut word = |key: &str, value: String| {
         // Text takes whatever is written to it.
@@ -76,26 +77,9 @@ fn promised_dialect(contract: &Contract) -> Result<Dialect, Failure> {
     }
 }
 
-const fn name(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Specification => "spec",
-        Dialect::Kvm(KvmGeneration::V5_10) => "kvm-5.10",
-        Dialect::Kvm(KvmGeneration::V6_1) => "kvm-6.1",
-        Dialect::Kvm(KvmGeneration::V6_12) => "kvm-6.12",
-        Dialect::Kvm(KvmGeneration::V7_3) => "kvm-7.3",
-    }
-}
-
-const WORKAROUNDS: [(&str, Workaround); 4] = [
-    ("workaround-1", Workaround::One),
-    ("workaround-2", Workaround::Two),
-    ("workaround-3", Workaround::Three),
-    ("workaround-4", Workaround::Four),
-];
-
 #[cfg(test)]
 mod tests {
-    use vambrace_core::firmware::Level;
+    use vambrace_core::firmware::{KvmGeneration, Level, Workaround};
     use vambrace_core::psci::PsciVersion;
 
     use super::*;

@@ -174,10 +174,8 @@ fn counted_calls(
 mod tests {
     use std::time::Duration;
 
-    use vambrace_kvm::image::Needs;
-    use vambrace_kvm::machine::Features;
-
     use super::*;
+    use crate::test::samples;
 
     fn report(end: End) -> Report {
         Report {
@@ -195,18 +193,8 @@ mod tests {
     /// A test that ends with an exit code after so many resets.
     fn claim(resets: u32) -> Claim {
         Claim {
-            sentence: "it holds".into(),
-            vcpus: 1,
-            memory: None,
-            psci: None,
-            kvm: None,
-            features: Features::empty(),
-            dialect: None,
-            firmware: None,
-            needs: Needs::empty(),
-            el2: None,
-            ends: ClaimedEnd::Code,
             resets,
+            ..samples::claim()
         }
     }
 

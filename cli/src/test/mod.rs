@@ -9,6 +9,8 @@ mod lab;
 mod place;
 mod record;
 mod report;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::path::PathBuf;
 use std::time::Duration;

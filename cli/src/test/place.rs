@@ -253,10 +253,10 @@ fn too_new(needed: &str, newest: PsciVersion) -> Obstacle {
 mod tests {
     use clap::Parser as _;
     use vambrace_core::firmware;
-    use vambrace_kvm::image::{End, Needs};
     use vambrace_kvm::machine::FirmwareKind;
 
     use super::*;
+    use crate::test::samples::claim;
 
     #[derive(Debug, clap::Parser)]
     struct Line {
@@ -299,23 +299,6 @@ mod tests {
                 Some(asked) => Ok(asked),
                 None => Ok(PsciVersion::V1_1),
             }
-        }
-    }
-
-    fn claim() -> Claim {
-        Claim {
-            sentence: "it holds".into(),
-            vcpus: 1,
-            memory: None,
-            psci: None,
-            kvm: None,
-            features: Features::empty(),
-            dialect: None,
-            firmware: None,
-            needs: Needs::empty(),
-            el2: None,
-            ends: End::Code,
-            resets: 0,
         }
     }
 

@@ -104,7 +104,7 @@ impl Firmware {
 impl Promised {
     /// Of the three that kernels know.
     pub(crate) fn of(workarounds: Workarounds) -> [Self; 3] {
-        WORKAROUNDS.map(|workaround| match workarounds.level(workaround) {
+        Workaround::WITH_REGISTER.map(|workaround| match workarounds.level(workaround) {
             Level::NotAvailable => Self::NotAvailable,
             Level::Available => Self::Available,
             Level::NotRequired => Self::NotRequired,
@@ -113,7 +113,7 @@ impl Promised {
 
     /// The same in core's words.
     pub(crate) fn levels(promised: [Self; 3]) -> Workarounds {
-        let promised = WORKAROUNDS.into_iter().zip(promised);
+        let promised = Workaround::WITH_REGISTER.into_iter().zip(promised);
         promised.fold(Workarounds::NONE, |levels, (workaround, promised)| {
             let level = match promised {
                 Self::NotAvailable => Level::NotAvailable,
@@ -124,8 +124,6 @@ impl Promised {
         })
     }
 }
-
-const WORKAROUNDS: [Workaround; 3] = [Workaround::One, Workaround::Two, Workaround::Three];
 
 /// How a test came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

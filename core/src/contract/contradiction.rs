@@ -228,9 +228,6 @@ impl core::error::Error for Contradiction {}
 
 /// What a guest needs to find out that it may land on several implementations: it asks who the
 /// vendor is and what it has, then how many there are, then for each.
-pub(super) const LISTING: Services = Services::VENDOR_FEATURES.union(DISCOVERY);
-/// Of these, what it needs for nothing else.
-pub(super) const DISCOVERY: Services =
-    Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS);
+pub(super) const LISTING: Services = Services::VENDOR_FEATURES.union(Services::DISCOVERY);
 /// ID_AA64PFR0_EL1.EL0 and EL1: both execution states.
 const AARCH64_AND_AARCH32: u64 = 2;

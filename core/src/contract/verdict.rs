@@ -20,7 +20,7 @@ use crate::vendor_hyp::MAX_IMPLEMENTATIONS;
 pub struct Verdict {
     reasons: Vec<Reason, REASONS>,
     normalisations: Vec<Normalisation, { Field::COUNT }>,
-    excesses: Vec<Excess, { WORKAROUNDS.len() }>,
+    excesses: Vec<Excess, { Workaround::WITH_REGISTER.len() }>,
 }
 
 /// One thing that holding a contract against a host brings to light.
@@ -388,7 +388,7 @@ impl Court<'_> {
                 .id_registers
                 .field(Field::ID_AA64PFR1_EL1_SSBS),
         );
-        for workaround in WORKAROUNDS {
+        for workaround in Workaround::WITH_REGISTER {
             let promised = self.contract.workarounds.level(workaround);
             let host = self.host.workarounds.of(workaround, ssbs);
             let told = greatest_level(workaround, host);
@@ -495,6 +495,3 @@ impl Court<'_> {
 
 /// Room for a reason of every kind, field and register at once.
 const REASONS: usize = Field::COUNT + 2 + 2 * IdRegister::COUNT + CACHES + MAX_IMPLEMENTATIONS + 32;
-/// Those with a register in which their level is written.
-pub(super) const WORKAROUNDS: [Workaround; 3] =
-    [Workaround::One, Workaround::Two, Workaround::Three];

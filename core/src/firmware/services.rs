@@ -75,6 +75,9 @@ impl fmt::Display for Bitmap {
 }
 
 impl Services {
+    /// How a guest learns of the implementations that it may land on: how many there are, and each.
+    pub const DISCOVERY: Self = Self::DISCOVER_IMPL_VERSION.union(Self::DISCOVER_IMPL_CPUS);
+
     /// The value of one bitmap.
     #[must_use]
     pub fn register(self, bitmap: Bitmap) -> u64 {

@@ -46,6 +46,9 @@ pub(crate) struct Promise {
 }
 
 impl Workaround {
+    /// Those of which a kernel has a register that tells, and is told, the level.
+    pub const WITH_REGISTER: [Self; 3] = [Self::One, Self::Two, Self::Three];
+
     /// The value by which KVM's register names a level of it.
     #[must_use]
     pub const fn register_value(self, level: Level) -> u64 {

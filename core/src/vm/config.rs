@@ -233,8 +233,7 @@ impl<const N: usize> VmConfig<N> {
         if firmware.psci_options().intersects(needs_ram) && firmware.ram.is_empty() {
             return Err(ConfigError::NoRam);
         }
-        let discovery = Services::DISCOVER_IMPL_VERSION.union(Services::DISCOVER_IMPL_CPUS);
-        if active.intersects(discovery) && firmware.implementations.is_empty() {
+        if active.intersects(Services::DISCOVERY) && firmware.implementations.is_empty() {
             return Err(ConfigError::NoImplementations);
         }
         if let Some(base) = firmware.pv_time {

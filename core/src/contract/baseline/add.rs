@@ -4,7 +4,6 @@ use super::super::contradiction::LISTING;
 use super::super::profile::{
     Capabilities, FieldLimit, HostProfile, ServiceLimit, Ssbs, View, WorkaroundLimits,
 };
-use super::super::verdict::WORKAROUNDS;
 use super::super::{GicKind, ServedBy, ValueSet, VcpuFeatures};
 use super::{Baseline, Conflict, Dispute, ServicesLeft, is_wide, tried_bits};
 use crate::cpu::{Field, IdRegister, IdRegisters};
@@ -137,7 +136,7 @@ impl Baseline {
             !kernel || !self.psci_versions.is_empty(),
             Dispute::PsciVersion,
         );
-        for (left, workaround) in self.workarounds.iter_mut().zip(WORKAROUNDS) {
+        for (left, workaround) in self.workarounds.iter_mut().zip(Workaround::WITH_REGISTER) {
             *left = left.and(accepted_levels(
                 &host.workarounds,
                 workaround,

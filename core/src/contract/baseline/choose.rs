@@ -2,19 +2,18 @@
 
 use heapless::Vec;
 
-use super::super::contradiction::{DISCOVERY, kernel_psci_options};
+use super::super::contradiction::kernel_psci_options;
 use super::super::dependency::cleared_dependents;
 use super::super::kernel::greatest_level;
 use super::super::profile::{Capabilities, Ssbs};
 use super::super::reason::{least_capable, most_capable};
-use super::super::verdict::WORKAROUNDS;
 use super::super::{
     Caches, ClockPolicy, Contract, Counter, Gic, GicKind, ServedBy, ValueSet, VcpuFeatures,
     VectorLengths,
 };
 use super::{Baseline, Conflict, Dispute, Impossible, ServicesLeft, Wishes, is_wide};
 use crate::cpu::{Field, IdRegisters};
-use crate::firmware::{Bitmap, Dialect, Services, Workarounds};
+use crate::firmware::{Bitmap, Dialect, Services, Workaround, Workarounds};
 use crate::psci::{PsciOptions, PsciVersion};
 use crate::vendor_hyp::{Implementation, Implementations};
 
@@ -175,12 +174,12 @@ impl Baseline {
             Ssbs::Present => two,
             Ssbs::Absent => self.workaround_2_without_ssbs,
         };
-        WORKAROUNDS.into_iter().zip([one, two, three]).fold(
-            Workarounds::NONE,
-            |levels, (workaround, accepted)| {
+        Workaround::WITH_REGISTER
+            .into_iter()
+            .zip([one, two, three])
+            .fold(Workarounds::NONE, |levels, (workaround, accepted)| {
                 levels.with(workaround, greatest_level(workaround, Some(accepted)))
-            },
-        )
+            })
     }
 
     fn chosen_services(&self) -> Services {
@@ -189,7 +188,7 @@ impl Baseline {
             ServedBy::Core(dialect) => self.core_services(dialect),
         };
         if self.listed_implementations().is_empty() {
-            services.remove(DISCOVERY);
+            services.remove(Services::DISCOVERY);
         }
         services
     }
