@@ -86,7 +86,9 @@ impl Machine {
     /// The call does not return.
     pub fn x_by(&mut self, conduit: Conduit, id: u32, from_x1: &[u64]) -> Vec<i64> {
         match self.call_by(conduit, id, from_x1) {
-            Outcome::Resume(results) | Outcome::ResumeAndWake(results, _) => {
+            Outcome::Resume(results)
+            | Outcome::ResumeAndWake(results, _)
+            | Outcome::Mitigate(results, _) => {
                 let registers = results.registers().iter();
                 registers.map(|register| register.cast_signed()).collect()
             }

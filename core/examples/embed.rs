@@ -56,8 +56,10 @@ fn hvc(vm: &mut Vm<2>, cpu: VcpuId, x: [u64; 4]) -> String {
         match vm.call(&caller, &Args::new(x[0], &x[1..=fetched]), Lent::NOTHING) {
             // This machine counts nothing and has no TRNG, so only arguments are asked for.
             Outcome::Fetch(needs) => fetched = needs.arguments(),
-            // There are no caches here to clean.
-            Outcome::Resume(values) | Outcome::CleanInvalidate(values, _) => return hear(values),
+            // There are no caches here to clean, and no branch predictor to be misled.
+            Outcome::Resume(values)
+            | Outcome::CleanInvalidate(values, _)
+            | Outcome::Mitigate(values, _) => return hear(values),
             // The thread of the other CPU is woken here.
             Outcome::ResumeAndWake(values, _) => return hear(values) + " and wakes the other",
             Outcome::Park => return "is off".into(),

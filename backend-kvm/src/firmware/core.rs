@@ -193,7 +193,10 @@ impl Core {
     ) -> sys::Result<Answered> {
         match outcome {
             Outcome::Fetch(_) => unreachable!("what core needs is fetched"),
-            Outcome::Resume(results) => self.write_results(vcpu, function, results)?,
+            // Every exit from the guest runs KVM's own mitigations, if the CPU needs any.
+            Outcome::Resume(results) | Outcome::Mitigate(results, _) => {
+                self.write_results(vcpu, function, results)?;
+            }
             Outcome::ResumeAndWake(results, target) => {
                 // Whoever waits holds no lock, or has not asked yet and will find its start.
                 self.vcpus[target.index()].woken.notify_one();

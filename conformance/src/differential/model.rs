@@ -88,9 +88,9 @@ impl Model {
             .call(&caller, &Args::new(before[0], &before[1..]), lent)
         {
             Outcome::Fetch(needs) => unreachable!("everything is at hand, and it needs {needs:?}"),
-            Outcome::Resume(results) | Outcome::CleanInvalidate(results, _) => {
-                returns(Effect::Returns, results)
-            }
+            Outcome::Resume(results)
+            | Outcome::CleanInvalidate(results, _)
+            | Outcome::Mitigate(results, _) => returns(Effect::Returns, results),
             Outcome::ResumeAndWake(results, target) => {
                 let started = self.start(target);
                 returns(Effect::Starts(started), results)

@@ -14,6 +14,8 @@ use crate::{pvtime, trng, vendor_hyp};
 pub enum Function {
     /// Of the Arm Architecture service.
     Architecture(smccc::Function),
+    /// One of that service's that mitigate a vulnerability of the CPU (DEN0028 §7.5–§7.7, §7.9).
+    Workaround(Workaround),
     /// Of PSCI.
     Psci(psci::Function),
     /// Of the TRNG interface.
@@ -63,6 +65,11 @@ pub struct Row {
 
 const fn architecture(id: FunctionId, function: smccc::Function, needs: Needs, gate: Gate) -> Row {
     row(id, Function::Architecture(function), needs, gate)
+}
+
+const fn workaround(id: FunctionId, workaround: Workaround) -> Row {
+    let gate = Gate::Workaround(workaround);
+    row(id, Function::Workaround(workaround), NONE, gate)
 }
 
 const fn psci(id: FunctionId, function: psci::Function, needs: Needs, gate: Gate) -> Row {
@@ -117,10 +124,6 @@ const V1_0: PsciVersion = PsciVersion::V1_0;
 const V1_1: PsciVersion = PsciVersion::V1_1;
 const V1_3: PsciVersion = PsciVersion::V1_3;
 const SMCCC_1_1: Gate = Gate::Smccc(SmcccVersion::V1_1);
-const WORKAROUND_1: Gate = Gate::Workaround(Workaround::One);
-const WORKAROUND_2: Gate = Gate::Workaround(Workaround::Two);
-const WORKAROUND_3: Gate = Gate::Workaround(Workaround::Three);
-const WORKAROUND_4: Gate = Gate::Workaround(Workaround::Four);
 
 /// All of them, in ascending order of id.
 #[rustfmt::skip]
@@ -128,10 +131,10 @@ pub static FUNCTIONS: [Row; 61] = [
     architecture(FunctionId::SMCCC_VERSION,               smccc::Function::Version,                    NONE,   SMCCC_1_1),
     architecture(FunctionId::SMCCC_ARCH_FEATURES,         smccc::Function::ArchFeatures,               ONE,    SMCCC_1_1),
     architecture(FunctionId::SMCCC_ARCH_SOC_ID_32,        smccc::Function::SocId,                      ONE,    Gate::SocId),
-    architecture(FunctionId::SMCCC_ARCH_WORKAROUND_4,     smccc::Function::Workaround,                 NONE,   WORKAROUND_4),
-    architecture(FunctionId::SMCCC_ARCH_WORKAROUND_3,     smccc::Function::Workaround,                 NONE,   WORKAROUND_3),
-    architecture(FunctionId::SMCCC_ARCH_WORKAROUND_2,     smccc::Function::Workaround,                 NONE,   WORKAROUND_2),
-    architecture(FunctionId::SMCCC_ARCH_WORKAROUND_1,     smccc::Function::Workaround,                 NONE,   WORKAROUND_1),
+    workaround(FunctionId::SMCCC_ARCH_WORKAROUND_4,       Workaround::Four),
+    workaround(FunctionId::SMCCC_ARCH_WORKAROUND_3,       Workaround::Three),
+    workaround(FunctionId::SMCCC_ARCH_WORKAROUND_2,       Workaround::Two),
+    workaround(FunctionId::SMCCC_ARCH_WORKAROUND_1,       Workaround::One),
     psci(FunctionId::PSCI_VERSION,                        psci::Function::Version,                     NONE,   Gate::Psci(V0_2)),
     psci(FunctionId::CPU_SUSPEND_32,                      psci::Function::CpuSuspend,                  START,  Gate::Psci(V0_2)),
     psci(FunctionId::CPU_OFF,                             psci::Function::CpuOff,                      NONE,   Gate::Psci(V0_2)),

@@ -25,7 +25,8 @@ pub(crate) use services::Negotiated;
 use crate::memory::{Ipa, RamMap};
 use crate::psci::{self, PsciOptions, PsciVersion, TrustedOs};
 use crate::smccc::{
-    self, Caller, Conduit, ExecutionState, FunctionId, Results, ReturnCode, SmcccVersion, SocId,
+    self, Caller, Conduit, ExecutionState, FunctionId, Results, ReturnCode, SUCCESS, SmcccVersion,
+    SocId,
 };
 use crate::vendor_hyp::Implementations;
 
@@ -62,12 +63,12 @@ pub(crate) struct Firmware {
 pub(crate) enum Admission {
     /// The function exists and is open to this caller.
     Open(&'static Row),
-    /// There is no such function for this caller: NOT_SUPPORTED.
+    /// The function is not there for this caller.
+    Closed(&'static Row),
+    /// There is no such function: NOT_SUPPORTED.
     Unknown,
     /// The instruction does not reach the firmware: NOT_SUPPORTED, in x0 alone.
     NotServed,
-    /// KVM's exception vector mitigates, whatever is promised: x0 and x1 are zeroed.
-    Mitigated,
 }
 
 impl Firmware {
@@ -118,10 +119,7 @@ impl Firmware {
             Gate::SocName => {
                 smccc >= SmcccVersion::V1_6 && self.soc_id.as_ref().is_some_and(SocId::has_name)
             }
-            Gate::Workaround(workaround) => {
-                let told = self.workarounds.promise(workaround).arch_features();
-                told != ReturnCode::NotSupported.value()
-            }
+            Gate::Workaround(workaround) => self.promises(workaround),
             Gate::Psci(since) => self.psci_version >= since,
             Gate::PsciOption(since, option) => {
                 self.psci_version >= since && self.psci_options.contains(option)
@@ -154,26 +152,31 @@ impl Firmware {
         let Some(row) = gate::find(id) else {
             return Admission::Unknown;
         };
-        match (self.rules().workaround_call, caller.conduit) {
-            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Hvc(_)) if row.gate.is_old_workaround() => {
-                Admission::Mitigated
-            }
-            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Smc(_)) if row.gate.is_old_workaround() => {
-                Admission::Unknown
-            }
-            _ if self.opens(row) && self.serves(caller, row) => Admission::Open(row),
-            _ => Admission::Unknown,
+        if self.opens(row) && self.serves(caller, row) {
+            Admission::Open(row)
+        } else {
+            Admission::Closed(row)
         }
     }
 
-    /// The results of a call that no service sees.
-    pub(crate) const fn refusal(&self, admission: &Admission) -> Results {
-        let not_supported = ReturnCode::NotSupported.value();
-        match admission {
-            Admission::Open(_) | Admission::Unknown => self.results(not_supported),
-            Admission::NotServed => Results::in_x0(not_supported),
-            Admission::Mitigated => Results::in_x0_and_x1(0, 0),
+    /// The results of a call of `workaround`, if there is such a call. Those that KVM's exception
+    /// vector knows are there by HVC, whatever is promised, and never by SMC.
+    pub(crate) fn workaround(&self, conduit: Conduit, workaround: Workaround) -> Option<Results> {
+        let by_vector = workaround != Workaround::Four;
+        match (self.rules().workaround_call, conduit) {
+            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Hvc(_)) if by_vector => {
+                Some(Results::in_x0_and_x1(SUCCESS, SUCCESS))
+            }
+            (WorkaroundCall::ByHvcAtAnyLevel, Conduit::Smc(_)) if by_vector => None,
+            (WorkaroundCall::ByHvcAtAnyLevel | WorkaroundCall::ByEitherConduit, _) => {
+                self.promises(workaround).then(|| self.results(SUCCESS))
+            }
         }
+    }
+
+    fn promises(&self, workaround: Workaround) -> bool {
+        let told = self.workarounds.promise(workaround).arch_features();
+        told != ReturnCode::NotSupported.value()
     }
 
     /// The answer to a call that depends on nothing but what the machine is: guests and their
@@ -214,16 +217,6 @@ impl Firmware {
             (Conduit::Smc(0), _, Smc::Served) => true,
             (Conduit::Hvc(_), Immediate::MustBeZero, _) | (Conduit::Smc(_), _, _) => false,
         }
-    }
-}
-
-impl Gate {
-    /// One of the workarounds that KVM's exception vector knows.
-    const fn is_old_workaround(self) -> bool {
-        matches!(
-            self,
-            Self::Workaround(Workaround::One | Workaround::Two | Workaround::Three)
-        )
     }
 }
 

@@ -130,6 +130,17 @@ impl Workarounds {
         }
     }
 
+    /// Has a call of this one to mitigate? Workaround 2 is never promised as a call, and 4 says by
+    /// being there that nothing is left to do.
+    pub(crate) const fn mitigate(&self, workaround: Workaround) -> bool {
+        match workaround {
+            Workaround::One | Workaround::Three => {
+                matches!(self.level(workaround), Level::Available)
+            }
+            Workaround::Two | Workaround::Four => false,
+        }
+    }
+
     pub(crate) const fn promise(&self, workaround: Workaround) -> Promise {
         Promise {
             workaround,

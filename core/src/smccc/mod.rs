@@ -36,8 +36,6 @@ pub enum Function {
     ArchFeatures,
     /// SMCCC_ARCH_SOC_ID (§7.4): which SoC this is.
     SocId,
-    /// SMCCC_ARCH_WORKAROUND_1, 2, 3 or 4 (§7.5–§7.7, §7.9): mitigate now.
-    Workaround,
 }
 
 /// Answers a call whose gate is open. None of these has an effect beyond its results.
@@ -57,8 +55,5 @@ pub(crate) fn answer(
             Some(soc) => soc_id::answer(firmware, soc, args),
             None => firmware.results(ReturnCode::NotSupported.value()),
         },
-        // Leaving and entering the guest does what 1 and 3 ask for, 4 asks for nothing; 2 is never
-        // promised as a call.
-        Function::Workaround => firmware.results(SUCCESS),
     }
 }

@@ -27,7 +27,7 @@ bitflags::bitflags! {
 
 impl Needs {
     /// Nothing but the identifier.
-    pub(crate) const NOTHING: Self = Self::arguments_only(0);
+    pub const NOTHING: Self = Self::arguments_only(0);
 
     /// The first `arguments` registers from x1 on.
     pub(crate) const fn arguments_only(arguments: u8) -> Self {

@@ -303,8 +303,14 @@ impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PsciVersion(version) => write!(f, "PSCI {version}"),
-            Self::PsciOptions(options) => write!(f, "the PSCI functions {options:?}"),
-            Self::Services(services) => write!(f, "the services {services:?}"),
+            Self::PsciOptions(options) => {
+                f.write_str("the PSCI functions ")?;
+                bitflags::parser::to_writer(options, f)
+            }
+            Self::Services(services) => {
+                f.write_str("the services ")?;
+                bitflags::parser::to_writer(services, f)
+            }
             Self::SmcccVersion(version) => write!(f, "SMCCC {version}"),
             Self::SocId => write!(f, "SMCCC_ARCH_SOC_ID"),
             Self::TrustedOs => write!(f, "a Trusted OS on one CPU"),
@@ -318,7 +324,10 @@ impl fmt::Display for ConfigError {
         match self {
             Self::TooManyVcpus { most } => write!(f, "the machine has room for {most} vCPUs"),
             Self::DuplicateAffinity(mpidr) => write!(f, "two vCPUs have the affinity {mpidr}"),
-            Self::TooManyRamRanges(range) => write!(f, "no room for the RAM range {range:?}"),
+            Self::TooManyRamRanges(range) => {
+                let (first, last) = (range.first(), range.last());
+                write!(f, "no room for the RAM range from {first} to {last}")
+            }
             Self::NoSuchVcpu(vcpu) => write!(f, "vCPU {vcpu} is not one of this machine"),
             Self::TrustedOsIsOff(vcpu) => write!(
                 f,

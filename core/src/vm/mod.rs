@@ -16,9 +16,9 @@ use core::fmt;
 
 use heapless::Vec;
 
-use crate::firmware::{Admission, Firmware, Function, RegisterError, Row, Stage};
+use crate::firmware::{Admission, Firmware, Function, RegisterError, Row, Stage, Workaround};
 use crate::psci::{self, Answer, SystemEvent};
-use crate::smccc::{self, Args, Caller, Needs, Results, SUCCESS};
+use crate::smccc::{self, Args, Caller, Needs, Results, ReturnCode, SUCCESS};
 use crate::time::Time;
 use crate::vcpu::{Cause, OnWake, Power, ResetState, VcpuId, Vcpus};
 use crate::{pvtime, trng, vendor_hyp};
@@ -69,7 +69,11 @@ impl<const N: usize> Vm<N> {
         }
         let row = match self.firmware.admit(caller, args.function()) {
             Admission::Open(row) => row,
-            refused => return Outcome::Resume(self.firmware.refusal(&refused)),
+            Admission::Closed(row) => return self.refuse(caller, row),
+            Admission::Unknown => return self.not_supported(),
+            Admission::NotServed => {
+                return Outcome::Resume(Results::in_x0(ReturnCode::NotSupported.value()));
+            }
         };
         match self.firmware.constant(row) {
             Some(x0) => self.resume(x0),
@@ -88,6 +92,7 @@ impl<const N: usize> Vm<N> {
         }
         let firmware = &self.firmware;
         Outcome::Resume(match row.function {
+            Function::Workaround(workaround) => return self.mitigate(caller, workaround),
             Function::Architecture(function) => smccc::answer(firmware, caller, function, args),
             Function::Trng(function) => {
                 trng::answer(firmware, caller, function, args, lent.entropy)
@@ -109,7 +114,7 @@ impl<const N: usize> Vm<N> {
             Function::Psci(function) => self.psci(caller, None).needs(row, function, args),
             Function::Trng(function) => trng::needs(&self.firmware, function, args, row.needs),
             Function::VendorHyp(function) => vendor_hyp::needs(function, args, row.needs),
-            Function::Architecture(_) | Function::PvTime(_) => row.needs,
+            Function::Architecture(_) | Function::Workaround(_) | Function::PvTime(_) => row.needs,
         }
     }
 
@@ -240,6 +245,34 @@ impl<const N: usize> Vm<N> {
                 Outcome::System(event)
             }
         }
+    }
+
+    /// Answers a call of a function that is not there; some of KVM's are answered nevertheless.
+    #[cold]
+    fn refuse(&self, caller: &Caller, row: &Row) -> Outcome {
+        match row.function {
+            Function::Workaround(workaround) => self.mitigate(caller, workaround),
+            Function::Architecture(_)
+            | Function::Psci(_)
+            | Function::Trng(_)
+            | Function::PvTime(_)
+            | Function::VendorHyp(_) => self.not_supported(),
+        }
+    }
+
+    #[cold]
+    fn mitigate(&self, caller: &Caller, workaround: Workaround) -> Outcome {
+        match self.firmware.workaround(caller.conduit, workaround) {
+            Some(results) if self.firmware.workarounds.mitigate(workaround) => {
+                Outcome::Mitigate(results, workaround)
+            }
+            Some(results) => Outcome::Resume(results),
+            None => self.not_supported(),
+        }
+    }
+
+    fn not_supported(&self) -> Outcome {
+        self.resume(ReturnCode::NotSupported.value())
     }
 
     fn end(&mut self, event: SystemEvent) {

@@ -1,5 +1,6 @@
 //! What a backend has to do.
 
+use crate::firmware::Workaround;
 use crate::memory::RamRange;
 use crate::psci::SystemEvent;
 use crate::smccc::{Needs, Results};
@@ -28,6 +29,10 @@ pub enum Outcome {
     /// Clean and invalidate this range of guest memory in every cache, to the point of coherency;
     /// then write the results and enter the guest again.
     CleanInvalidate(Results, RamRange),
+    /// Mitigate on this CPU what the workaround is for, if leaving the guest has not done so; then
+    /// write the results and enter the guest again. It comes only where the machine promises the
+    /// workaround as [`Available`](crate::firmware::Level::Available).
+    Mitigate(Results, Workaround),
     /// Kick every vCPU, the caller included: the machine ends or begins anew.
     System(SystemEvent),
 }

@@ -319,7 +319,9 @@ fn in_arch_features(made: &Made, id: u32, by: By) -> bool {
 fn registers(vm: &mut Vm<1>, caller: &Caller, id: u32, argument: u32) -> [u64; 4] {
     let from_x1 = [argument.into()];
     let args = Args::new(id.into(), &from_x1);
-    let Outcome::Resume(results) = vm.call(caller, &args, Lent::NOTHING) else {
+    let (Outcome::Resume(results) | Outcome::Mitigate(results, _)) =
+        vm.call(caller, &args, Lent::NOTHING)
+    else {
         panic!("{id:#x} did not return");
     };
     let mut registers = [0; 4];

@@ -106,7 +106,9 @@ fn came_to(outcome: Outcome) -> Seen {
         Outcome::Wait(_) => Seen::Sleeps,
         Outcome::SystemSuspend(_) => Seen::SystemSleeps,
         Outcome::System(event) => Seen::Ends(end(event)),
-        Outcome::Fetch(_) | Outcome::CleanInvalidate(..) => panic!("{outcome:?}"),
+        Outcome::Fetch(_) | Outcome::CleanInvalidate(..) | Outcome::Mitigate(..) => {
+            panic!("{outcome:?}")
+        }
     }
 }
 

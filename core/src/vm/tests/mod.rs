@@ -433,12 +433,33 @@ fn arch_features_confirms_itself_in_the_specification_and_not_in_kvm() {
 
 #[test]
 fn workarounds_are_served_as_promised() {
-    let promised = Workarounds::NONE.with(Workaround::One, Level::Available);
+    let promised = Workarounds::NONE.with(Workaround::One, Level::NotRequired);
     let mut story = Story::<1>::with(|config| config.with_workarounds(promised));
-    assert_eq!(story.x0(0x8000_0001, &[0x8000_8000]), 0);
+    assert_eq!(story.x0(0x8000_0001, &[0x8000_8000]), 1);
     assert_eq!(story.x0(0x8000_8000, &[]), 0);
     assert_eq!(story.x0(0x8000_0001, &[0x8000_3fff]), NOT_SUPPORTED);
     assert_eq!(story.x0(0x8000_3fff, &[]), NOT_SUPPORTED);
+}
+
+#[test]
+fn what_is_promised_as_available_is_left_to_the_backend_to_do() {
+    let of = |dialect, workaround, id| {
+        let promised = Workarounds::NONE.with(workaround, Level::Available);
+        let mut story =
+            Story::<1>::with(|config| config.with_dialect(dialect).with_workarounds(promised));
+        match story.call(0, id, &[]) {
+            Outcome::Mitigate(results, what) => (results.registers().to_vec(), what),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (workaround, id) in [
+        (Workaround::One, 0x8000_8000),
+        (Workaround::Three, 0x8000_3fff),
+    ] {
+        let done = |registers: &[u64]| (registers.to_vec(), workaround);
+        assert_eq!(of(SPECIFICATION, workaround, id), done(&[0]));
+        assert_eq!(of(KVM, workaround, id), done(&[0, 0]));
+    }
 }
 
 #[test]

@@ -157,6 +157,9 @@ fn call(vm: &mut Vm<VCPUS>, vcpu: VcpuId, inputs: &mut Inputs) -> u64 {
         Outcome::CleanInvalidate(results, range) => {
             from_results(&results) ^ u64::from(black_box(range) == range)
         }
+        Outcome::Mitigate(results, workaround) => {
+            from_results(&results) ^ u64::from(black_box(workaround) == workaround)
+        }
         Outcome::Fetch(needs) => {
             let fetched = needs.arguments() as u64;
             let asked = [
