@@ -5,11 +5,9 @@
 
 use core::fmt;
 
-use dtoolkit::fdt::{Fdt, FdtNode};
-use dtoolkit::standard::NodeStandard as _;
-use dtoolkit::{Node as _, Property as _};
 use heapless::{String, Vec};
 
+use crate::fdt::{self, Node, big_endian};
 use crate::layout::{MAX_CPUS, OWN_MEMORY, Range};
 
 /// A board as far as it matters here.
@@ -23,8 +21,8 @@ pub struct Board {
     pub initrd: Option<Range>,
     /// What stands behind `-append`.
     pub bootargs: String<BOOTARGS_BYTES>,
-    /// Its PL011s, in rising order of their addresses.
-    pub uarts: Vec<u64, 2>,
+    /// The highest of its PL011s.
+    pub uart: Option<u64>,
 }
 
 /// Longest bootargs.
@@ -52,14 +50,16 @@ impl Board {
     ///
     /// [`BoardError`] says what it lacks.
     pub fn read(tree: &[u8]) -> Result<Self, BoardError> {
-        let fdt = Fdt::new(tree).map_err(|_| BoardError::NoTree)?;
-        let chosen = fdt.find_node("/chosen").ok_or(BoardError::NoChosen)?;
+        let root = fdt::root(tree).ok_or(BoardError::NoTree)?;
+        let child = |name| root.children().find(|node| node.is_named(name));
+        let chosen = child("chosen").ok_or(BoardError::NoChosen)?;
+        let memory = child("memory").and_then(|memory| region(root, memory));
         Ok(Self {
-            ram: memory(fdt).ok_or(BoardError::NoMemory)?,
-            cpus: cpus(fdt).ok_or(BoardError::NoCpus)?,
-            initrd: initrd(&chosen),
-            bootargs: bootargs(&chosen).ok_or(BoardError::Bootargs)?,
-            uarts: uarts(fdt),
+            ram: memory.ok_or(BoardError::NoMemory)?,
+            cpus: child("cpus").and_then(cpus).ok_or(BoardError::NoCpus)?,
+            initrd: initrd(chosen),
+            bootargs: bootargs(chosen).ok_or(BoardError::Bootargs)?,
+            uart: uart(root),
         })
     }
 
@@ -93,17 +93,22 @@ impl fmt::Display for BoardError {
     }
 }
 
-fn memory(fdt: Fdt<'_>) -> Option<Range> {
-    let node = children(fdt, "").find(|node| node.name_without_address() == "memory")?;
-    let reg = node.reg().ok()??.next()?;
-    Range::new(reg.address().ok()?, reg.size().ok()?)
+/// The first range that a node below the root is at.
+fn region(root: Node<'_>, node: Node<'_>) -> Option<Range> {
+    let bytes = |name| {
+        let cells = root.property(name).and_then(big_endian)?;
+        usize::try_from(cells).ok()?.checked_mul(4)
+    };
+    let reg = node.property("reg")?;
+    let (address, rest) = reg.split_at_checked(bytes("#address-cells")?)?;
+    let size = rest.get(..bytes("#size-cells")?)?;
+    Range::new(big_endian(address)?, big_endian(size)?)
 }
 
-fn cpus(fdt: Fdt<'_>) -> Option<Vec<u64, MAX_CPUS>> {
-    let nodes = children(fdt, "/cpus").filter(|node| node.name_without_address() == "cpu");
+fn cpus(node: Node<'_>) -> Option<Vec<u64, MAX_CPUS>> {
     let mut cpus = Vec::new();
-    for node in nodes {
-        let id = big_endian(node.property("reg")?.value())?;
+    for cpu in node.children().filter(|node| node.is_named("cpu")) {
+        let id = big_endian(cpu.property("reg")?)?;
         if cpus.push(id).is_err() {
             break;
         }
@@ -111,53 +116,32 @@ fn cpus(fdt: Fdt<'_>) -> Option<Vec<u64, MAX_CPUS>> {
     (!cpus.is_empty()).then_some(cpus)
 }
 
-fn uarts(fdt: Fdt<'_>) -> Vec<u64, 2> {
-    let mut uarts = Vec::new();
-    for node in children(fdt, "").filter(|node| node.is_compatible("arm,pl011")) {
-        let reg = node.reg().ok().flatten().and_then(|mut reg| reg.next());
-        if let Some(address) = reg.and_then(|reg| reg.address().ok()) {
-            // A board with more has two that are known.
-            let _ = uarts.push(address);
-        }
-    }
-    uarts.sort_unstable();
-    uarts
+fn uart(root: Node<'_>) -> Option<u64> {
+    let uarts = root.children().filter(is_pl011);
+    let places = uarts.filter_map(|node| region(root, node));
+    places.map(Range::start).max()
+}
+
+fn is_pl011(node: &Node<'_>) -> bool {
+    let names = node.property("compatible").unwrap_or_default();
+    names
+        .split(|byte| *byte == 0)
+        .any(|name| name == b"arm,pl011")
 }
 
 /// One cell or two.
-fn initrd(chosen: &FdtNode<'_>) -> Option<Range> {
-    let cell = |name| big_endian(chosen.property(name)?.value());
-    let (start, end) = (cell("linux,initrd-start")?, cell("linux,initrd-end")?);
+fn initrd(chosen: Node<'_>) -> Option<Range> {
+    let address = |name| big_endian(chosen.property(name)?);
+    let (start, end) = (address("linux,initrd-start")?, address("linux,initrd-end")?);
     Range::new(start, end.checked_sub(start)?)
 }
 
-fn bootargs(chosen: &FdtNode<'_>) -> Option<String<BOOTARGS_BYTES>> {
-    let Some(property) = chosen.property("bootargs") else {
+fn bootargs(chosen: Node<'_>) -> Option<String<BOOTARGS_BYTES>> {
+    let Some(bootargs) = chosen.property("bootargs") else {
         return Some(String::new());
     };
-    let text = property.value().split(|byte| *byte == 0).next()?;
+    let text = bootargs.split(|byte| *byte == 0).next()?;
     String::try_from(core::str::from_utf8(text).ok()?).ok()
-}
-
-fn children<'a>(fdt: Fdt<'a>, path: &str) -> impl Iterator<Item = FdtNode<'a>> {
-    let node = if path.is_empty() {
-        Some(fdt.root())
-    } else {
-        fdt.find_node(path)
-    };
-    node.into_iter().flat_map(|node| node.children())
-}
-
-/// A number of four or eight bytes, the highest first.
-fn big_endian(bytes: &[u8]) -> Option<u64> {
-    match bytes.len() {
-        4 | 8 => Some(
-            bytes
-                .iter()
-                .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-        ),
-        _ => None,
-    }
 }
 
 /// What a block descriptor of stage 2 maps.

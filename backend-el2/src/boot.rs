@@ -1,9 +1,11 @@
 //! From the board's reset to the guest's first instruction.
 
 use core::fmt;
+use core::sync::atomic::AtomicU64;
 
 use vambrace_core::memory::{Ipa, RamRange};
 use vambrace_core::smccc::ExecutionState;
+use vambrace_core::vendor_hyp::Implementation;
 
 use crate::arch::memory::{self, Memory};
 use crate::arch::{board as real_firmware, cpu, devices, guest, translation};
@@ -20,11 +22,11 @@ use crate::{console, interrupts, vcpu};
 
 /// The first CPU: finds the guest and makes its machine, starts the other CPUs, and becomes vCPU 0.
 pub(crate) fn boot_cpu(device_tree: u64) -> ! {
-    console::begin(&[]);
+    console::begin(None);
     let found = memory::device_tree(device_tree);
     let (tree, place) = or_fail(found.ok_or("the board gave no device tree"));
     let board = or_fail(Board::read(tree));
-    console::begin(&board.uarts);
+    console::begin(board.uart);
     translation::fit(board.ram);
     let config = or_fail(Config::parse(&board.bootargs));
     if config.task == Task::Probe {
@@ -50,7 +52,7 @@ pub(crate) fn secondary_cpu(index: usize) -> ! {
 /// What every CPU does before it is a vCPU.
 fn begin(machine: &Machine, index: usize) -> ! {
     guest::confine(mpidr(index), machine.stage2_root, machine.execution_state);
-    interrupts::switch_on(index);
+    interrupts::switch_on();
     vcpu::run(machine, index)
 }
 
@@ -98,10 +100,11 @@ fn make(board: &Board, config: &Config<'_>, tree: Range) -> &'static Machine {
         image,
         device_tree: or_fail(description.to_blob()),
         max_resets: config.max_resets,
+        board_mitigates: check_mitigation(config),
     })
 }
 
-/// Tells what this CPU has that a guest may need, in one line, and ends.
+/// Tells what this CPU is, and has that a guest may need, in one line, and ends.
 fn probe() -> ! {
     let aarch32 = if guest::executes_aarch32() {
         " aarch32"
@@ -109,8 +112,25 @@ fn probe() -> ! {
         ""
     };
     let entropy = if cpu::has_entropy() { " entropy" } else { "" };
-    log::info!("cpu:{aarch32}{entropy}");
+    let Implementation { midr, revidr, aidr } = cpu::implementation();
+    let frequency = cpu::counter_frequency();
+    log::info!(
+        "cpu:{aarch32}{entropy} midr={midr:x} revidr={revidr:x} aidr={aidr:x} frequency={frequency}"
+    );
     end(End::Off, 0, 0)
+}
+
+/// Whether the board does what the guest is promised of SMCCC_ARCH_WORKAROUND_1. An emulated CPU
+/// has no predictor, and a board without the call, so the guest runs either way.
+fn check_mitigation(config: &Config<'_>) -> bool {
+    let mitigates = real_firmware::mitigates();
+    if !mitigates && config.promises_mitigation() {
+        log::warn!(
+            "SMCCC_ARCH_WORKAROUND_1 is promised, and the board's firmware does not have it: \
+             branch predictors keep what they have learnt"
+        );
+    }
+    mitigates
 }
 
 fn take_memory(board: &Board, config: &Config<'_>, tree: Range) -> Memory {
@@ -149,10 +169,11 @@ fn or_fail<T, E: fmt::Display>(result: Result<T, E>) -> T {
 }
 
 /// Structures of stolen time (DEN0057 §3.2), all zero: revision 0, no attributes, and no time is ever
-/// stolen from a vCPU that has a CPU for itself.
+/// stolen from a vCPU that has a CPU for itself. (Atomic, or a page of zeroes would be a constant and
+/// in the image.)
 #[repr(C, align(4096))]
-struct StolenTimePage([u64; 512]);
+struct StolenTimePage([AtomicU64; 512]);
 
-static NO_TIME_STOLEN: StolenTimePage = StolenTimePage([0; 512]);
+static NO_TIME_STOLEN: StolenTimePage = StolenTimePage([const { AtomicU64::new(0) }; 512]);
 
 static STAGE2: Tables = Tables::new();

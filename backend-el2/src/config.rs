@@ -1,6 +1,6 @@
 //! What the machine is to be, in the words of the board's bootargs.
 //!
-//! Words `key=value` with spaces between them; what stands behind ` -- ` is the guest's own. An
+//! Words `key=value` with spaces between them; what stands behind `--` is the guest's own. An
 //! unknown word is an error, never skipped: a guest must not run with a promise that was not
 //! understood. Without a word the machine is the least that the specification has.
 //!
@@ -11,7 +11,8 @@
 //! | `dialect=kvm-6.12` | whose answers: `spec`, or one generation of KVM's | `spec` |
 //! | `psci=1.1` | the PSCI version | the dialect's newest |
 //! | `smccc=1.2` | the version of the calling convention | `1.1` |
-//! | `with=trng,ptp` | services and optional functions, by name | none |
+//! | `with=trng,ptp` | services and optional functions, by name: these and no others | `system-reset2,system-off2` |
+//! | `implementations=410fd0c1:0:0` | what DISCOVER_IMPL_CPUS lists: MIDR, REVIDR and AIDR in hexadecimal, the next behind a comma | the CPU itself |
 //! | `workaround-1=not-required` | likewise 2, 3, 4: `not-available`, `available` | `not-available` |
 //! | `soc-id=43b0:1:Board` | SMCCC_ARCH_SOC_ID: version and revision in hexadecimal, perhaps a name | none |
 //! | `probe` | no guest: tell what the CPU has, and end | a guest |
@@ -40,14 +41,16 @@ pub struct Config<'a> {
     pub max_resets: u32,
     /// What it is for.
     pub task: Task,
-    /// What stands behind ` -- `.
+    /// What stands behind `--`.
     pub guest_arguments: Option<&'a str>,
     dialect: Dialect,
     psci: Option<PsciVersion>,
     smccc: SmcccVersion,
     options: PsciOptions,
     services: Services,
+    stolen_time: Presence,
     trusted_os: Presence,
+    implementations: Implementations,
     workarounds: Workarounds,
     soc_id: Option<SocId>,
 }
@@ -104,12 +107,15 @@ impl<'a> Config<'a> {
     /// The first word that is not understood.
     pub fn parse(bootargs: &'a str) -> Result<Self, BadWord<'a>> {
         let mut config = Self::least();
-        let (words, behind) = match bootargs.split_once(BEHIND_OURS) {
-            Some((words, behind)) => (words, Some(behind.trim())),
-            None => (bootargs, None),
-        };
-        config.guest_arguments = behind.filter(|arguments| !arguments.is_empty());
-        for word in words.split_ascii_whitespace() {
+        let mut rest = bootargs.trim_ascii();
+        while !rest.is_empty() {
+            let blank = |character: char| character.is_ascii_whitespace();
+            let (word, behind) = rest.split_once(blank).unwrap_or((rest, ""));
+            rest = behind.trim_ascii_start();
+            if word == THE_REST_IS_THE_GUESTS {
+                config.guest_arguments = Some(rest).filter(|arguments| !arguments.is_empty());
+                break;
+            }
             config
                 .take(word)
                 .map_err(|expected| BadWord { word, expected })?;
@@ -129,7 +135,9 @@ impl<'a> Config<'a> {
             smccc: SmcccVersion::V1_1,
             options: PsciOptions::SYSTEM_RESET2.union(PsciOptions::SYSTEM_OFF2),
             services: Services::empty(),
+            stolen_time: Presence::Absent,
             trusted_os: Presence::Absent,
+            implementations: Implementations::new(),
             workarounds: Workarounds::NONE,
             soc_id: None,
         }
@@ -156,6 +164,10 @@ impl<'a> Config<'a> {
             "psci" => self.psci = Some(psci(value).ok_or("0.1, 0.2, or 1.0 to 1.3")?),
             "smccc" => self.smccc = smccc(value).ok_or("1.0 to 1.6")?,
             "with" => self.with(value)?,
+            "implementations" => {
+                let list = implementations(value).ok_or("midr:revidr:aidr, up to 64 of them")?;
+                self.implementations = list;
+            }
             "soc-id" => self.soc_id = Some(soc_id(value).ok_or("version:revision[:name]")?),
             _ => {
                 let workaround = workaround(key).ok_or("a word that this program knows")?;
@@ -167,18 +179,31 @@ impl<'a> Config<'a> {
     }
 
     fn with(&mut self, names: &str) -> Result<(), &'static str> {
+        self.options = PsciOptions::empty();
         for name in names.split(',') {
-            if name == "migrate" {
-                self.trusted_os = Presence::Present;
-            } else if let Some((_, option)) = OPTIONS.iter().find(|(known, _)| *known == name) {
-                self.options |= *option;
-            } else if let Some((_, service)) = SERVICES.iter().find(|(known, _)| *known == name) {
-                self.services |= *service;
-            } else {
-                return Err("names of services and options, such as trng,statistics");
+            match name {
+                "none" => {}
+                "migrate" => self.trusted_os = Presence::Present,
+                "stolen-time" => self.stolen_time = Presence::Present,
+                _ => {
+                    let (_, part) = NAMES
+                        .iter()
+                        .find(|(known, _)| *known == name)
+                        .ok_or("names of services and options, such as trng,statistics")?;
+                    match part {
+                        Part::Option(option) => self.options |= *option,
+                        Part::Service(service) => self.services |= *service,
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether a call of the guest's has to mitigate Spectre variant 2.
+    #[must_use]
+    pub fn promises_mitigation(&self) -> bool {
+        self.workarounds.level(Workaround::One) == Level::Available
     }
 
     /// Core's machine, and its vCPUs in the order of the CPUs that they are pinned to.
@@ -190,13 +215,15 @@ impl<'a> Config<'a> {
         &self,
         surroundings: &Surroundings,
     ) -> Result<(Vm, heapless::Vec<VcpuId, MAX_CPUS>), ConfigError> {
-        let mut implementations = Implementations::new();
-        // An empty list has room for one.
-        let _ = implementations.add(surroundings.implementation);
+        let mut implementations = self.implementations.clone();
+        if implementations.is_empty() {
+            // An empty list has room for one.
+            let _ = implementations.add(surroundings.implementation);
+        }
         let mut core = VmConfig::new()
             .with_dialect(self.dialect)
             .with_psci_version(self.psci.unwrap_or(self.dialect.newest_psci()))
-            .with_psci_options(self.options & self.dialect.psci_options())
+            .with_psci_options(self.options)
             .with_smccc_version(self.smccc)
             .with_services(self.services)
             .with_workarounds(self.workarounds)
@@ -232,7 +259,7 @@ impl<'a> Config<'a> {
     /// Whether the guest is to have structures of stolen time.
     #[must_use]
     pub fn has_stolen_time(&self) -> bool {
-        self.services.contains(Services::PV_TIME)
+        self.stolen_time == Presence::Present
     }
 
     /// The PSCI version that the guest is told.
@@ -301,6 +328,24 @@ fn level(text: &str) -> Option<Level> {
     }
 }
 
+fn implementations(text: &str) -> Option<Implementations> {
+    let mut list = Implementations::new();
+    for each in text.split(',') {
+        let mut parts = each.split(':');
+        let mut part = || u64::from_str_radix(parts.next()?, 16).ok();
+        let implementation = Implementation {
+            midr: part()?,
+            revidr: part()?,
+            aidr: part()?,
+        };
+        if parts.next().is_some() {
+            return None;
+        }
+        list.add(implementation).ok()?;
+    }
+    Some(list)
+}
+
 fn soc_id(text: &str) -> Option<SocId> {
     let mut parts = text.splitn(3, ':');
     let mut word = || u32::from_str_radix(parts.next()?, 16).ok();
@@ -311,27 +356,43 @@ fn soc_id(text: &str) -> Option<SocId> {
     }
 }
 
-/// What stands behind this is the guest's.
-const BEHIND_OURS: &str = " -- ";
+/// The last word that is ours.
+const THE_REST_IS_THE_GUESTS: &str = "--";
 
-const OPTIONS: [(&str, PsciOptions); 9] = [
-    ("system-suspend", PsciOptions::SYSTEM_SUSPEND),
-    ("cpu-freeze", PsciOptions::CPU_FREEZE),
-    ("default-suspend", PsciOptions::CPU_DEFAULT_SUSPEND),
-    ("node-hw-state", PsciOptions::NODE_HW_STATE),
-    ("suspend-mode", PsciOptions::OS_INITIATED),
-    ("statistics", PsciOptions::STATISTICS),
-    ("mem-protect", PsciOptions::MEM_PROTECT),
-    ("clean-inv-memregion", PsciOptions::CLEAN_INV_MEMREGION),
-    ("extended-state-id", PsciOptions::EXTENDED_STATE_ID),
-];
+/// What a name of `with=` stands for.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Option(PsciOptions),
+    Service(Services),
+}
 
-const SERVICES: [(&str, Services); 5] = [
-    ("trng", Services::TRNG),
-    ("pv-time", Services::PV_TIME),
-    ("vendor-hyp", Services::VENDOR_FEATURES),
-    ("ptp", Services::PTP),
-    ("discover-impl", Services::DISCOVERY),
+const fn option(name: &str, option: PsciOptions) -> (&str, Part) {
+    (name, Part::Option(option))
+}
+
+const fn service(name: &str, service: Services) -> (&str, Part) {
+    (name, Part::Service(service))
+}
+
+/// The words of a contract's file.
+const NAMES: [(&str, Part); 17] = [
+    option("cpu-freeze", PsciOptions::CPU_FREEZE),
+    option("default-suspend", PsciOptions::CPU_DEFAULT_SUSPEND),
+    option("node-hw-state", PsciOptions::NODE_HW_STATE),
+    option("system-suspend", PsciOptions::SYSTEM_SUSPEND),
+    option("suspend-mode", PsciOptions::OS_INITIATED),
+    option("statistics", PsciOptions::STATISTICS),
+    option("system-reset2", PsciOptions::SYSTEM_RESET2),
+    option("mem-protect", PsciOptions::MEM_PROTECT),
+    option("system-off2", PsciOptions::SYSTEM_OFF2),
+    option("clean-inv-memregion", PsciOptions::CLEAN_INV_MEMREGION),
+    option("extended-state-id", PsciOptions::EXTENDED_STATE_ID),
+    service("trng", Services::TRNG),
+    service("pv-time", Services::PV_TIME),
+    service("vendor-hyp", Services::VENDOR_FEATURES),
+    service("ptp", Services::PTP),
+    service("discover-impl-version", Services::DISCOVER_IMPL_VERSION),
+    service("discover-impl-cpus", Services::DISCOVER_IMPL_CPUS),
 ];
 
 #[cfg(test)]
@@ -386,6 +447,17 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_two_dashes_is_the_guests() {
+        let arguments = |bootargs| {
+            let config = Config::parse(bootargs).unwrap();
+            (config.vcpus, config.guest_arguments)
+        };
+        assert_eq!(arguments("vcpus=1 -- a  -- b "), (Some(1), Some("a  -- b")));
+        assert_eq!(arguments("-- vcpus=1"), (None, Some("vcpus=1")));
+        assert_eq!(arguments("  vcpus=1\t--"), (Some(1), None));
+    }
+
+    #[test]
     fn a_word_that_is_not_understood_is_named_with_what_is() {
         for word in [
             "vcpus",
@@ -400,6 +472,10 @@ mod tests {
             "dialect=xen",
             "with=trgn",
             "with=",
+            "implementations=",
+            "implementations=410fd0c1:0",
+            "implementations=410fd0c1:0:0:0",
+            "implementations=410fd0c1:0:0,",
             "workaround-5=available",
             "workaround-1=yes",
             "soc-id=1",
@@ -416,21 +492,42 @@ mod tests {
 
     #[test]
     fn every_name_makes_a_machine_of_the_specifications() {
-        for name in OPTIONS
-            .map(|(name, _)| name)
-            .into_iter()
-            .chain(SERVICES.map(|(name, _)| name))
-            .chain(["migrate"])
-        {
+        let names = NAMES.map(|(name, _)| name);
+        for name in names.into_iter().chain(["migrate", "stolen-time", "none"]) {
             let (_, vcpus) = made(&format!("with={name}")).unwrap();
             assert_eq!(vcpus, 2, "{name}");
         }
     }
 
     #[test]
+    fn what_is_named_is_all_there_is() {
+        let parsed = |words| Config::parse(words).unwrap();
+        let options = PsciOptions::SYSTEM_RESET2 | PsciOptions::SYSTEM_OFF2;
+        assert_eq!(parsed("").options, options);
+        assert_eq!(parsed("with=trng").options, PsciOptions::empty());
+        let none = parsed("with=none");
+        assert_eq!((none.options, none.services), <_>::default());
+        // The structure of stolen time is one thing, the service that tells of it another.
+        assert!(!parsed("with=pv-time").has_stolen_time());
+        assert!(parsed("with=pv-time,stolen-time").has_stolen_time());
+    }
+
+    #[test]
+    fn implementations_are_listed_in_the_order_of_their_words() {
+        let config = Config::parse("implementations=410fd0c1:0:0,461f0010:1:2").unwrap();
+        let listed: Vec<_> = config.implementations.iter().collect();
+        let [first, second] = listed[..] else {
+            panic!("{listed:?}");
+        };
+        assert_eq!((first.midr, second.midr), (0x410f_d0c1, 0x461f_0010));
+        assert_eq!((second.revidr, second.aidr), (1, 2));
+    }
+
+    #[test]
     fn what_a_dialect_does_not_have_is_refused_by_core() {
         assert!(made("dialect=kvm-6.12 psci=1.3").is_err());
         assert!(made("dialect=kvm-6.12 smccc=1.2").is_err());
+        assert!(made("dialect=kvm-6.12 with=statistics psci=1.1").is_err());
         assert!(made("dialect=kvm-6.12 psci=1.1").is_ok());
         assert!(made("smccc=1.6 soc-id=43b0001:2:Vambrace").is_ok());
     }

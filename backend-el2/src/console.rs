@@ -13,9 +13,9 @@ use spin::mutex::SpinMutex;
 use crate::arch::devices;
 use crate::layout::UART;
 
-/// Takes these PL011s, in rising order of their addresses, into use.
-pub(crate) fn begin(uarts: &[u64]) {
-    let address = uarts.last().copied().unwrap_or(UART.start());
+/// Takes the board's highest PL011 into use; the guest's until it is known.
+pub(crate) fn begin(uart: Option<u64>) {
+    let address = uart.unwrap_or(UART.start());
     ADDRESS.store(address, Ordering::Relaxed);
     devices::switch_uart_on(address);
     // It is set once.

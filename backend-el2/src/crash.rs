@@ -6,6 +6,7 @@
 
 use core::fmt;
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::arch::{board, cpu};
 use crate::console;
@@ -27,14 +28,27 @@ pub(crate) enum End {
 
 /// Tells how the machine ended, after so many reboots and firmware calls, and turns it off.
 pub(crate) fn end(end: End, resets: u32, calls: u64) -> ! {
+    have_the_last_word();
+    tell(end, resets, calls)
+}
+
+/// One CPU ends the machine: another that wants to, or an exception on the way, waits for ever.
+fn have_the_last_word() {
+    if ENDED.swap(true, Ordering::AcqRel) {
+        cpu::halt();
+    }
+}
+
+fn tell(end: End, resets: u32, calls: u64) -> ! {
     console::write_last_line(format_args!("end: {end} resets={resets} calls={calls}"));
     board::system_off()
 }
 
 /// Tells why there is no machine, and turns the board off.
 pub(crate) fn fail(reason: fmt::Arguments<'_>) -> ! {
+    have_the_last_word();
     console::write_last_line(format_args!("error: {reason}"));
-    end(End::Error, 0, 0)
+    tell(End::Error, 0, 0)
 }
 
 /// An exception at EL2 itself.
@@ -70,3 +84,5 @@ impl fmt::Display for End {
         }
     }
 }
+
+static ENDED: AtomicBool = AtomicBool::new(false);

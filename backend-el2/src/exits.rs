@@ -5,17 +5,20 @@
 
 use core::fmt;
 
-use vambrace_core::smccc::{Conduit, ExecutionState};
+use vambrace_core::smccc::{Conduit, Endianness};
 
 use crate::arch::cpu;
-use crate::arch::guest::{self, Exception};
+use crate::arch::guest;
+use crate::arch::injection::{Exception, inject};
 use crate::arch::vectors::Frame;
 use crate::crash::End;
 use crate::firmware;
-use crate::gic::Place;
+use crate::gic::{Groups, Place};
 use crate::interrupts;
 use crate::machine::{Machine, machine};
-use crate::syndrome::{Cause, DataAbort, Decoded, Direction, RegisterAccess, Syndrome, encoding};
+use crate::syndrome::{
+    Cause, DataAbort, Decoded, Direction, PairAccess, RegisterAccess, Syndrome, encoding,
+};
 
 /// A synchronous exception of the guest's came here.
 #[inline]
@@ -45,8 +48,15 @@ fn all_causes(frame: &mut Frame, syndrome: Syndrome) {
             }
         }
         Cause::DataAbort(abort) => data_abort(frame, syndrome, abort),
-        Cause::InstructionAbort => refuse(syndrome, Exception::InstructionAbort),
+        Cause::InstructionAbort => inject(frame, Exception::InstructionAbort),
         Cause::SystemRegister(access) => system_register(frame, syndrome, access),
+        Cause::RegisterAarch32(access, condition) if condition.holds(guest::pstate()) => {
+            register_of_aarch32(frame, syndrome, access);
+        }
+        Cause::PairAarch32(access, condition) if condition.holds(guest::pstate()) => {
+            register_pair(frame, syndrome, access);
+        }
+        Cause::RegisterAarch32(..) | Cause::PairAarch32(..) => guest::skip_instruction(syndrome),
         Cause::Other => crash(format_args!("{syndrome:?} at {:#x}", guest::pc())),
     }
 }
@@ -68,7 +78,7 @@ fn data_abort(frame: &mut Frame, syndrome: Syndrome, abort: DataAbort) {
             guest::skip_instruction(syndrome);
         }
         // Nobody is there, or nobody knows what was meant.
-        (_, _) => refuse(syndrome, Exception::DataAbort),
+        (_, _) => inject(frame, Exception::DataAbort),
     }
 }
 
@@ -80,21 +90,31 @@ fn access_gic(
     decoded: Decoded,
 ) {
     let cpu = cpu::index();
+    let written = in_guests_order(decoded, read_register(frame, decoded.transfer));
     // What is in this CPU's list registers is to be seen, and changed, as well.
-    let _ = interrupts::refresh(machine, cpu);
-    match direction {
-        Direction::Read => {
-            let value = machine.gic.lock().read(place, decoded.bytes);
-            write_register(frame, decoded.transfer, decoded.loaded(value));
-        }
+    let value = interrupts::with_all(machine, cpu, |gic| match direction {
+        Direction::Read => Some(gic.read(place, decoded.bytes)),
         Direction::Write => {
-            let value = read_register(frame, decoded.transfer);
-            machine.gic.lock().write(place, decoded.bytes, value);
-            let _ = interrupts::refresh(machine, cpu);
-            if place.concerns_others(cpu) {
-                machine.kick_others();
-            }
+            gic.write(place, decoded.bytes, written);
+            None
         }
+    });
+    match value {
+        Some(value) => {
+            let value = decoded.loaded(in_guests_order(decoded, value));
+            write_register(frame, decoded.transfer, value);
+        }
+        None if place.concerns_others(cpu) => machine.kick_others(),
+        None => {}
+    }
+}
+
+/// A value of the interrupt controller's, which is little-endian, as the guest's instruction moves it,
+/// or the other way round.
+fn in_guests_order(decoded: Decoded, value: u64) -> u64 {
+    match guest::endianness() {
+        Endianness::Little => value,
+        Endianness::Big => decoded.swapped(value),
     }
 }
 
@@ -106,37 +126,42 @@ fn system_register(frame: &mut Frame, syndrome: Syndrome, access: RegisterAccess
         }
         return guest::skip_instruction(syndrome);
     }
-    let sends = [ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1].contains(&access.register);
-    if !sends || access.direction == Direction::Read {
-        return refuse(syndrome, Exception::Undefined);
+    if access.direction == Direction::Read {
+        return inject(frame, Exception::Undefined);
     }
-    let (machine, cpu) = (machine(), cpu::index());
-    let reached = machine
-        .gic
-        .lock()
-        .send(cpu, read_register(frame, access.transfer));
-    for other in (0..machine.vcpus.len()).filter(|other| *other != cpu) {
-        if reached >> other & 1 == 1 {
-            machine.kick(other);
-        }
-    }
-    if reached >> cpu & 1 == 1 {
-        let _ = interrupts::refresh(machine, cpu);
+    match (access.register, read_register(frame, access.transfer)) {
+        (ICC_SGI1R_EL1, value) => interrupts::send(Groups::Both, value),
+        (ICC_ASGI1R_EL1 | ICC_SGI0R_EL1, value) => interrupts::send(Groups::Zero, value),
+        (ICC_DIR_EL1, value) => interrupts::deactivate(value),
+        (_, _) => return inject(frame, Exception::Undefined),
     }
     guest::skip_instruction(syndrome);
 }
 
-/// Gives the guest the exception; in AArch32, which has others, the run ends.
-fn refuse(syndrome: Syndrome, exception: Exception) {
-    let (pc, address) = (guest::pc(), guest::fault_address());
-    let virtual_address = guest::fault_virtual_address();
-    match guest::execution_state() {
-        ExecutionState::Aarch64 => guest::inject(exception),
-        ExecutionState::Aarch32 => crash(format_args!(
-            "{exception:?} {syndrome:?} at {pc:#x}, address {virtual_address:#x}, physical \
-             {address:#x}"
-        )),
+/// MRC or MCR of AArch32, of a register that is not the guest's.
+fn register_of_aarch32(frame: &mut Frame, syndrome: Syndrome, access: RegisterAccess) {
+    let half = match access.register {
+        ACTLR => 0,
+        ACTLR2 => 32,
+        _ => return inject(frame, Exception::Undefined),
+    };
+    if access.direction == Direction::Read {
+        let value = guest::auxiliary_control() >> half & 0xffff_ffff;
+        write_register(frame, access.transfer, value);
     }
+    guest::skip_instruction(syndrome);
+}
+
+/// MRRC or MCRR of AArch32, of a register that is not the guest's.
+fn register_pair(frame: &mut Frame, syndrome: Syndrome, access: PairAccess) {
+    let groups = match (access.direction, access.register) {
+        (Direction::Write, ICC_SGI1R) => Groups::Both,
+        (Direction::Write, ICC_ASGI1R | ICC_SGI0R) => Groups::Zero,
+        (_, _) => return inject(frame, Exception::Undefined),
+    };
+    let [low, high] = access.transfers.map(|half| read_register(frame, half));
+    interrupts::send(groups, low & 0xffff_ffff | high << 32);
+    guest::skip_instruction(syndrome);
 }
 
 /// Ends the machine: nobody can answer what the guest did.
@@ -158,6 +183,14 @@ fn write_register(frame: &mut Frame, register: u8, value: u64) {
 }
 
 const ACTLR_EL1: u16 = encoding(3, 0, 1, 0, 1);
+const ICC_DIR_EL1: u16 = encoding(3, 0, 12, 11, 1);
 const ICC_SGI1R_EL1: u16 = encoding(3, 0, 12, 11, 5);
 const ICC_ASGI1R_EL1: u16 = encoding(3, 0, 12, 11, 6);
 const ICC_SGI0R_EL1: u16 = encoding(3, 0, 12, 11, 7);
+/// In AArch32 its halves.
+const ACTLR: u16 = encoding(0, 0, 1, 0, 1);
+const ACTLR2: u16 = encoding(0, 0, 1, 0, 3);
+/// By opc1 and CRm.
+const ICC_SGI1R: u8 = 0x0c;
+const ICC_ASGI1R: u8 = 0x1c;
+const ICC_SGI0R: u8 = 0x2c;

@@ -3,13 +3,14 @@
 //! Every register is at hand here, so core is given all of them at once; what else a call needs it
 //! says, and is called again with it.
 
+use vambrace_core::firmware::Workaround;
 use vambrace_core::smccc::{Args, Caller, Conduit, ExecutionState, Needs, Results};
 use vambrace_core::time::Time;
 use vambrace_core::vm::{Clocks, Entropy};
 use vambrace_core::{Entry, Lent, Outcome};
 
 use crate::arch::vectors::Frame;
-use crate::arch::{cpu, guest};
+use crate::arch::{board as real_firmware, cpu, guest, speculation};
 use crate::layout::RAM_BASE;
 use crate::machine::{Machine, machine};
 use crate::vcpu;
@@ -64,7 +65,7 @@ fn answer(frame: &mut Frame, conduit: Conduit, execution_state: ExecutionState) 
 #[inline(never)]
 fn answer_with(machine: &Machine, mut caller: Caller, args: &Args<'_>, needs: Needs) -> Outcome {
     if needs.endianness() {
-        caller.endianness = Some(guest::endianness(caller.execution_state));
+        caller.endianness = Some(guest::endianness());
     }
     let mut bits = [0; 24];
     let drawn = needs.entropy() && cpu::draw(&mut bits);
@@ -96,6 +97,10 @@ fn carry_out(machine: &Machine, cpu: usize, frame: &mut Frame, outcome: &Outcome
             machine.memory.clean(first.wrapping_sub(RAM_BASE), size);
             write_results(frame, results);
         }
+        Outcome::Mitigate(results, workaround) => {
+            mitigate(machine, *workaround);
+            write_results(frame, results);
+        }
         Outcome::Park => vcpu::settle(machine, cpu, frame, Entry::Park),
         Outcome::Wait(_) | Outcome::SystemSuspend(_) => {
             vcpu::settle(machine, cpu, frame, Entry::Wait);
@@ -104,6 +109,16 @@ fn carry_out(machine: &Machine, cpu: usize, frame: &mut Frame, outcome: &Outcome
             machine.kick_others();
             vcpu::settle(machine, cpu, frame, Entry::Stop(*event));
         }
+    }
+}
+
+/// Does what the guest is promised of a call of this workaround: nothing at the vectors has.
+fn mitigate(machine: &Machine, workaround: Workaround) {
+    match workaround {
+        Workaround::One if machine.board_mitigates => real_firmware::mitigate(),
+        Workaround::Three => speculation::overwrite_branch_history(),
+        // Whoever promised the first was warned; the others are never called to mitigate.
+        Workaround::One | Workaround::Two | Workaround::Four => {}
     }
 }
 

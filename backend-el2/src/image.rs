@@ -6,9 +6,11 @@
 
 use core::fmt;
 
-use elf::ElfBytes;
-use elf::abi::{EM_AARCH64, EM_ARM, ET_EXEC, PT_LOAD};
+use elf::abi::{EI_NIDENT, EM_AARCH64, EM_ARM, ET_EXEC, PT_LOAD};
 use elf::endian::LittleEndian;
+use elf::file::{FileHeader, parse_ident};
+use elf::parse::ParseAt as _;
+use elf::segment::{ProgramHeader, SegmentTable};
 use heapless::Vec;
 use vambrace_core::smccc::ExecutionState;
 
@@ -86,27 +88,25 @@ impl<'a> Image<'a> {
     }
 
     fn elf(file: &'a [u8], ram: Range) -> Result<Self, ImageError> {
-        let damaged = |_| ImageError::Elf;
-        let elf = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(damaged)?;
-        let execution_state = match (elf.ehdr.e_machine, elf.ehdr.e_type) {
+        let (header, programs) = headers(file).ok_or(ImageError::Elf)?;
+        let execution_state = match (header.e_machine, header.e_type) {
             (EM_AARCH64, ET_EXEC) => ExecutionState::Aarch64,
             (EM_ARM, ET_EXEC) => ExecutionState::Aarch32,
             _ => return Err(ImageError::Elf),
         };
         let mut segments = Vec::new();
-        let headers = elf.segments().ok_or(ImageError::Elf)?;
-        let loaded = headers
+        let loaded = programs
             .iter()
-            .filter(|header| header.p_type == PT_LOAD && header.p_memsz > 0);
-        for header in loaded {
-            let bytes = elf.segment_data(&header).map_err(damaged)?;
-            let size = header.p_memsz.max(header.p_filesz);
-            let place = Range::new(header.p_paddr, size).ok_or(ImageError::Elf)?;
+            .filter(|program| program.p_type == PT_LOAD && program.p_memsz > 0);
+        for program in loaded {
+            let bytes = part(file, program.p_offset, program.p_filesz).ok_or(ImageError::Elf)?;
+            let size = program.p_memsz.max(program.p_filesz);
+            let place = Range::new(program.p_paddr, size).ok_or(ImageError::Elf)?;
             let full = segments.push(Segment { place, bytes });
             full.map_err(|_| ImageError::Segments)?;
         }
         Self {
-            entry: elf.ehdr.e_entry,
+            entry: header.e_entry,
             device_tree: 0,
             execution_state,
             segments,
@@ -172,6 +172,24 @@ impl fmt::Display for ImageError {
     }
 }
 
+/// The headers of an ELF file: its own, and those of its segments. Sections are nothing to whoever
+/// loads it, and are not looked at.
+fn headers(file: &[u8]) -> Option<(FileHeader<LittleEndian>, SegmentTable<'_, LittleEndian>)> {
+    let (identification, rest) = file.split_at_checked(EI_NIDENT)?;
+    let identification = parse_ident(identification).ok()?;
+    let header = FileHeader::parse_tail(identification, rest).ok()?;
+    let each = ProgramHeader::validate_entsize(header.class, header.e_phentsize.into()).ok()?;
+    let size = u64::from(header.e_phnum) * each as u64;
+    let table = part(file, header.e_phoff, size)?;
+    let programs = SegmentTable::new(header.endianness, header.class, table);
+    Some((header, programs))
+}
+
+fn part(file: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
+    let rest = file.get(usize::try_from(offset).ok()?..)?;
+    rest.get(..usize::try_from(size).ok()?)
+}
+
 /// text_offset and image_size of an arm64 Image (Linux, Documentation/arch/arm64/booting.rst).
 fn arm64(file: &[u8]) -> (u64, u64) {
     let word = |at: usize| {
@@ -231,6 +249,55 @@ mod tests {
         assert_eq!(Image::parse(&[], ram()).unwrap_err(), ImageError::Empty);
         let full = header(0x800, 0xff_f800);
         assert_eq!(Image::parse(&full, ram()).unwrap_err(), ImageError::NoRoom);
+    }
+
+    /// An executable of one segment: the last eight bytes of the file, and as many zeroes.
+    fn elf() -> std::vec::Vec<u8> {
+        let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+        file.resize(16, 0);
+        file.extend([2, 0, 183, 0, 1, 0, 0, 0]);
+        // e_entry, e_phoff, and an e_shoff where nothing is.
+        file.extend(
+            [0x4000_1004, 64, u64::MAX]
+                .map(u64::to_le_bytes)
+                .as_flattened(),
+        );
+        // e_flags, e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx.
+        let sizes: [u16; 8] = [0, 0, 64, 56, 1, 64, 1, 0];
+        file.extend(sizes.map(u16::to_le_bytes).as_flattened());
+        // PT_LOAD; p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align.
+        file.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+        let segment: [u64; 6] = [120, 0, 0x4000_1000, 8, 16, 8];
+        file.extend(segment.map(u64::to_le_bytes).as_flattened());
+        file.extend([7; 8]);
+        file
+    }
+
+    #[test]
+    fn an_elf_file_goes_where_its_segments_say() {
+        let file = elf();
+        let image = Image::parse(&file, ram()).unwrap();
+        assert_eq!(image.entry, 0x4000_1004);
+        assert_eq!(image.execution_state, ExecutionState::Aarch64);
+        let place = Range::new(0x4000_1000, 16).unwrap();
+        let bytes = &[7; 8];
+        assert_eq!(image.segments[..], [Segment { place, bytes }]);
+    }
+
+    #[test]
+    fn an_elf_file_that_is_cut_is_refused() {
+        let file = elf();
+        for length in 4..file.len() {
+            let cut = Image::parse(&file[..length], ram());
+            assert_eq!(cut.unwrap_err(), ImageError::Elf);
+        }
+    }
+
+    #[test]
+    fn an_elf_file_with_headers_of_another_size_is_refused() {
+        let mut file = elf();
+        file[54] = 32;
+        assert_eq!(Image::parse(&file, ram()).unwrap_err(), ImageError::Elf);
     }
 
     #[test]

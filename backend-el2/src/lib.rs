@@ -14,6 +14,7 @@
 pub mod board;
 pub mod config;
 pub mod device_tree;
+pub mod fdt;
 pub mod gic;
 pub mod image;
 pub mod layout;

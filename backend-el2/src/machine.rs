@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use heapless::Vec;
 use spin::Once;
-use spin::mutex::SpinMutex;
+use spin::mutex::TicketMutex;
 use vambrace_core::psci::{Reset, SystemEvent};
 use vambrace_core::smccc::ExecutionState;
 use vambrace_core::vcpu::VcpuId;
@@ -20,12 +20,13 @@ use crate::layout::{MAX_CPUS, RAM_BASE};
 
 /// Everything that the CPUs share.
 pub(crate) struct Machine {
-    /// Core's machine, locked for one call at a time.
-    pub(crate) vm: SpinMutex<Vm>,
+    /// Core's machine, locked for one call at a time; in turn, so that a vCPU that calls without end
+    /// keeps no other out.
+    pub(crate) vm: TicketMutex<Vm>,
     /// Its vCPUs, by the CPU that each is pinned to.
     pub(crate) vcpus: Vec<VcpuId, MAX_CPUS>,
     /// The guest's interrupt controller.
-    pub(crate) gic: SpinMutex<Gic>,
+    pub(crate) gic: TicketMutex<Gic>,
     /// What the board calls the CPUs.
     pub(crate) affinities: Vec<u64, MAX_CPUS>,
     /// What its code is made for.
@@ -36,6 +37,8 @@ pub(crate) struct Machine {
     pub(crate) image: Image<'static>,
     pub(crate) device_tree: Blob,
     pub(crate) max_resets: u32,
+    /// Whether the board's firmware does what SMCCC_ARCH_WORKAROUND_1 promises.
+    pub(crate) board_mitigates: bool,
     /// How often it has been reset; each life has a number.
     resets: AtomicU32,
     /// What CNTVOFF_EL2 is in this life.
@@ -56,15 +59,16 @@ pub(crate) struct Parts {
     pub(crate) image: Image<'static>,
     pub(crate) device_tree: Blob,
     pub(crate) max_resets: u32,
+    pub(crate) board_mitigates: bool,
 }
 
 /// Makes the machine of this program, ready to boot.
 pub(crate) fn make(parts: Parts) -> &'static Machine {
     let vcpus = parts.vcpus.len();
     let machine = MACHINE.call_once(|| Machine {
-        vm: SpinMutex::new(parts.vm),
+        vm: TicketMutex::new(parts.vm),
         vcpus: parts.vcpus,
-        gic: SpinMutex::new(Gic::new(vcpus)),
+        gic: TicketMutex::new(Gic::new(vcpus)),
         affinities: parts.affinities,
         execution_state: parts.image.execution_state,
         stage2_root: parts.stage2_root,
@@ -72,6 +76,7 @@ pub(crate) fn make(parts: Parts) -> &'static Machine {
         image: parts.image,
         device_tree: parts.device_tree,
         max_resets: parts.max_resets,
+        board_mitigates: parts.board_mitigates,
         resets: AtomicU32::new(0),
         counter_offset: AtomicU64::new(0),
         calls: [const { AtomicU64::new(0) }; MAX_CPUS],
@@ -105,9 +110,13 @@ impl Machine {
 
     /// Has every other CPU look.
     pub(crate) fn kick_others(&self) {
-        let me = cpu::index();
-        for other in (0..self.vcpus.len()).filter(|other| *other != me) {
-            self.kick(other);
+        self.kick_all(!(1 << cpu::index()));
+    }
+
+    /// Has these CPUs, a bit each, look.
+    pub(crate) fn kick_all(&self, cpus: u8) {
+        for cpu in (0..self.vcpus.len()).filter(|cpu| cpus >> cpu & 1 == 1) {
+            self.kick(cpu);
         }
     }
 
@@ -145,7 +154,7 @@ impl Machine {
             self.memory.fill(0, &[], self.memory.guest().size());
         }
         self.load();
-        *self.gic.lock() = Gic::new(self.vcpus.len());
+        self.gic.lock().reset();
         let again = self.vm.lock().reset();
         assert!(again.is_ok(), "a vCPU runs in a machine that has stopped");
         self.resets.store(resets + 1, Ordering::Release);
@@ -160,6 +169,9 @@ impl Machine {
 
     /// Puts image and device tree into RAM; the guest's counter starts now.
     fn load(&self) {
+        // What caches hold of a former life, or of whoever had this RAM before, must not be written
+        // back over what the guest writes past them, its MMU off.
+        self.memory.clean(0, self.memory.guest().size());
         for segment in &self.image.segments {
             let offset = segment.place.start() - RAM_BASE;
             self.memory

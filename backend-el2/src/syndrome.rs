@@ -18,6 +18,11 @@ pub enum Cause {
     SmcAarch32(Condition),
     /// An access to a system register that is not the guest's.
     SystemRegister(RegisterAccess),
+    /// The same from AArch32, MRC or MCR of coprocessor 15, which may trap even where its condition
+    /// does not hold.
+    RegisterAarch32(RegisterAccess, Condition),
+    /// The same from AArch32 of a register of 64 bits, MRRC or MCRR.
+    PairAarch32(PairAccess, Condition),
     /// A fetch from where nothing is.
     InstructionAbort,
     /// A load or store where nothing is.
@@ -35,13 +40,25 @@ pub enum Condition {
     If(u8),
 }
 
-/// MRS or MSR of AArch64.
+/// MRS or MSR of AArch64, MRC or MCR of AArch32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RegisterAccess {
-    /// The register, as `op0 << 14 | op1 << 11 | CRn << 7 | CRm << 3 | op2`.
+    /// The register, as `op0 << 14 | op1 << 11 | CRn << 7 | CRm << 3 | op2`; of AArch32, opc1 and
+    /// opc2, and no op0.
     pub register: u16,
     /// The general-purpose register, 31 being none.
     pub transfer: u8,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// MRRC or MCRR of AArch32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairAccess {
+    /// The register, as `opc1 << 4 | CRm`.
+    pub register: u8,
+    /// The general-purpose registers of the lower and the upper half, as AArch64 numbers them.
+    pub transfers: [u8; 2],
     /// Which way.
     pub direction: Direction,
 }
@@ -51,8 +68,9 @@ pub struct RegisterAccess {
 pub struct DataAbort {
     /// Which way.
     pub direction: Direction,
-    /// What the hardware says of the instruction; nothing of those with write-back, of pairs, of
-    /// vectors, of atomics and of the walks of stage 1.
+    /// What the hardware says of the instruction, if stage 2 has nothing at its address; nothing of
+    /// those with write-back, of pairs, of vectors, of atomics and of the walks of stage 1, and of
+    /// what stage 2 has but forbids, for then the address is not told (DDI 0487, HPFAR_EL2).
     pub decoded: Option<Decoded>,
 }
 
@@ -116,6 +134,8 @@ impl Syndrome {
     #[must_use]
     pub const fn cause(self) -> Cause {
         match self.class() {
+            0x03 => Cause::RegisterAarch32(self.register_access(), self.condition_if_valid()),
+            0x04 => Cause::PairAarch32(self.pair_access(), self.condition_if_valid()),
             0x12 | 0x16 => Cause::Hvc(self.immediate()),
             0x13 => Cause::SmcAarch32(self.condition()),
             0x17 => Cause::Smc(self.immediate()),
@@ -142,26 +162,51 @@ impl Syndrome {
         u16::from_le_bytes([low, high])
     }
 
-    /// CCKNOWNPASS (19), CV (24), COND (23:20).
+    /// CCKNOWNPASS (19).
     const fn condition(self) -> Condition {
-        match (self.0 >> 19 & 1, self.0 >> 24 & 1) {
-            (0, _) => Condition::Holds,
-            (_, 1) => Condition::If(self.field(20, 4)),
-            (_, _) => Condition::If(ALWAYS),
+        match self.0 >> 19 & 1 {
+            0 => Condition::Holds,
+            _ => self.condition_if_valid(),
+        }
+    }
+
+    /// CV (24), COND (23:20).
+    const fn condition_if_valid(self) -> Condition {
+        match self.0 >> 24 & 1 {
+            1 => Condition::If(self.field(20, 4)),
+            _ => Condition::Holds,
+        }
+    }
+
+    /// Opc1 (19:16), Rt2 (14:10), Rt (9:5), CRm (4:1).
+    const fn pair_access(self) -> PairAccess {
+        PairAccess {
+            register: self.field(16, 4) << 4 | self.field(1, 4),
+            transfers: [self.field(5, 5), self.field(10, 5)],
+            direction: self.register_direction(),
+        }
+    }
+
+    /// Bit 0 of what accesses a system register.
+    const fn register_direction(self) -> Direction {
+        match self.0 & 1 {
+            1 => Direction::Read,
+            _ => Direction::Write,
         }
     }
 
     const fn register_access(self) -> RegisterAccess {
-        let (op0, op2, op1) = (self.field(20, 2), self.field(17, 3), self.field(14, 3));
+        // AArch32 has its condition there.
+        let op0 = match self.class() {
+            0x18 => self.field(20, 2),
+            _ => 0,
+        };
+        let (op2, op1) = (self.field(17, 3), self.field(14, 3));
         let (crn, crm) = (self.field(10, 4), self.field(1, 4));
         RegisterAccess {
             register: encoding(op0, op1, crn, crm, op2),
             transfer: self.field(5, 5),
-            direction: if self.0 & 1 == 1 {
-                Direction::Read
-            } else {
-                Direction::Write
-            },
+            direction: self.register_direction(),
         }
     }
 
@@ -183,7 +228,7 @@ impl Syndrome {
             } else {
                 Direction::Read
             },
-            decoded: if self.0 >> 24 & 1 == 1 {
+            decoded: if self.0 >> 24 & 1 == 1 && self.field(2, 4) == TRANSLATION_FAULT {
                 Some(decoded)
             } else {
                 None
@@ -220,7 +265,39 @@ impl Condition {
     }
 }
 
+/// PSTATE behind an instruction that EL2 has done: a step is over, and so is what a branch has left
+/// (BTYPE, bits 11:10), or in AArch32 one instruction of an IT block (ITSTATE, bits 15:10 and 26:25;
+/// DDI 0487, G1.7.3).
+#[must_use]
+pub const fn behind_instruction(pstate: u64) -> u64 {
+    let pstate = pstate & !SINGLE_STEP;
+    if pstate & PSTATE_AARCH32 == 0 {
+        return pstate & !BRANCH_TYPE;
+    }
+    let it = pstate >> 8 & 0xfc | pstate >> 25 & 0b11;
+    let next = match it & 0b111 {
+        0 => 0,
+        _ => it & 0xe0 | it << 1 & 0x1f,
+    };
+    pstate & !IT_BLOCK | (next & 0xfc) << 8 | (next & 0b11) << 25
+}
+
+/// DFSC without the level.
+const TRANSLATION_FAULT: u8 = 0b0001;
+
+/// PSTATE: the execution state is AArch32.
+pub const PSTATE_AARCH32: u64 = 1 << 4;
+const BRANCH_TYPE: u64 = 0b11 << 10;
+const SINGLE_STEP: u64 = 1 << 21;
+const IT_BLOCK: u64 = 0b11 << 25 | 0x3f << 10;
+
 impl Decoded {
+    /// As many bytes of `value` as are moved, the other way round.
+    #[must_use]
+    pub const fn swapped(self, value: u64) -> u64 {
+        value.swap_bytes() >> (64 - 8 * self.bytes as u32)
+    }
+
     /// What a register holds after a load of `value`.
     #[must_use]
     pub const fn loaded(self, value: u64) -> u64 {
@@ -248,8 +325,6 @@ impl fmt::Debug for Syndrome {
         write!(f, "Syndrome({:#x})", self.0)
     }
 }
-
-const ALWAYS: u8 = 0b1110;
 
 #[cfg(test)]
 mod tests {
@@ -285,6 +360,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forbidden_is_not_decoded() {
+        // The store above, with a permission fault at level 3.
+        let Cause::DataAbort(abort) = Syndrome::new(0x9382_004f).cause() else {
+            panic!("a data abort");
+        };
+        assert_eq!((abort.direction, abort.decoded), (Direction::Write, None));
+    }
+
+    #[test]
     fn loads_extend_as_their_instruction_says() {
         let decoded = |bytes, extension, width| Decoded {
             bytes,
@@ -300,6 +384,23 @@ mod tests {
         ] {
             assert_eq!(decoded.loaded(0x1234_5678_9abc_de80), expected);
         }
+    }
+
+    #[test]
+    fn bytes_that_are_moved_are_swapped_and_no_others() {
+        let moved = |bytes| Decoded {
+            bytes,
+            transfer: 0,
+            extension: Extension::Zero,
+            width: 4,
+        };
+        assert_eq!(moved(1).swapped(0x1122_3344_5566_7788), 0x88);
+        assert_eq!(moved(2).swapped(0x1122_3344_5566_7788), 0x8877);
+        assert_eq!(moved(4).swapped(0x1122_3344_5566_7788), 0x8877_6655);
+        assert_eq!(
+            moved(8).swapped(0x1122_3344_5566_7788),
+            0x8877_6655_4433_2211
+        );
     }
 
     #[test]
@@ -320,6 +421,50 @@ mod tests {
         assert_eq!(smc(0), Cause::SmcAarch32(Condition::Holds));
         let if_not_equal = smc(1 << 19 | 1 << 24 | 1 << 20);
         assert_eq!(if_not_equal, Cause::SmcAarch32(Condition::If(1)));
+    }
+
+    #[test]
+    fn a_register_of_aarch32_is_known_by_its_numbers() {
+        // MRC p15, 0, r4, c1, c0, 1 (ACTLR), with the condition "not equal".
+        let mrc = 0x03 << 26 | 1 << 25 | 1 << 24 | 1 << 20 | 1 << 17 | 1 << 10 | 4 << 5 | 1;
+        let access = RegisterAccess {
+            register: encoding(0, 0, 1, 0, 1),
+            transfer: 4,
+            direction: Direction::Read,
+        };
+        let cause = Syndrome::new(mrc).cause();
+        assert_eq!(cause, Cause::RegisterAarch32(access, Condition::If(1)));
+    }
+
+    #[test]
+    fn a_pair_of_aarch32_is_known_by_its_numbers() {
+        // MCRR p15, 0, r2, r3, c12, with the condition "equal".
+        let mcrr = 0x04 << 26 | 1 << 25 | 1 << 24 | 3 << 10 | 2 << 5 | 12 << 1;
+        let access = PairAccess {
+            register: 0x0c,
+            transfers: [2, 3],
+            direction: Direction::Write,
+        };
+        let cause = Syndrome::new(mcrr).cause();
+        assert_eq!(cause, Cause::PairAarch32(access, Condition::If(0)));
+    }
+
+    #[test]
+    fn an_it_block_advances_by_one_instruction() {
+        // ITTE EQ (0x06) has three instructions: 0b0000_0110, 0b0000_1100, 0b0001_1000, none.
+        let of = |it: u64| (it & 0xfc) << 8 | (it & 0b11) << 25;
+        for (before, behind) in [(0x06, 0x0c), (0x0c, 0x18), (0x18, 0), (0xe8, 0), (0, 0)] {
+            assert_eq!(behind_instruction(of(before) | 0x33), of(behind) | 0x33);
+        }
+    }
+
+    #[test]
+    fn a_step_and_a_branch_end_with_the_instruction_behind_them() {
+        assert_eq!(
+            behind_instruction(0x6000_03c5 | 1 << 21 | 0b11 << 10),
+            0x6000_03c5
+        );
+        assert_eq!(behind_instruction(0x0000_01d3 | 1 << 21), 0x0000_01d3);
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(crate) fn settle(machine: &Machine, cpu: usize, frame: &mut Frame, mut entry
             Entry::Resume(results) => return write_results(frame, &results),
             Entry::Wait => wait(machine, cpu),
             Entry::Park => {
+                // Here, and not where it starts: a CPU that wakes from a powerdown state starts too,
+                // and the timer that woke it is `always-on`.
+                guest::stop_timers();
                 cpu::sleep();
                 interrupts::take_all(machine, cpu);
                 ask(machine, cpu)
@@ -66,7 +69,7 @@ fn wait(machine: &Machine, cpu: usize) -> Entry {
 /// of it.
 fn stop(machine: &Machine, cpu: usize, event: SystemEvent) -> Entry {
     let life = machine.life();
-    interrupts::forget(machine, cpu);
+    interrupts::forget();
     let stopped = machine.vm.lock().stopped(machine.vcpus[cpu]);
     match stopped {
         Stopped::All => machine.conclude(event),

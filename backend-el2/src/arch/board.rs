@@ -19,11 +19,25 @@ pub(crate) fn system_off() -> ! {
     cpu::halt()
 }
 
+/// Whether the board's firmware mitigates Spectre variant 2 when it is called, on a CPU that needs it
+/// (SMCCC_ARCH_WORKAROUND_1, found as DEN0028 §7.2 and §7.3 say).
+pub(crate) fn mitigates() -> bool {
+    let ask = |function, about| smc(function, [about, 0, 0]);
+    ask(PSCI_FEATURES, SMCCC_VERSION) == 0
+        && ask(SMCCC_VERSION, 0) >= SMCCC_1_1
+        && ask(SMCCC_ARCH_FEATURES, SMCCC_ARCH_WORKAROUND_1) == 0
+}
+
+/// Has it do so, on this CPU.
+pub(crate) fn mitigate() {
+    smc(SMCCC_ARCH_WORKAROUND_1, [0; 3]);
+}
+
 fn smc(function: u64, arguments: [u64; 3]) -> i64 {
     let [first, second, third] = arguments;
     let result: u64;
-    // SAFETY: The two functions above start a CPU at its entry, which takes nothing that another
-    // CPU has, or end the machine. By the calling convention x0 to x17 may change (DEN0028 §2.6);
+    // SAFETY: The functions above start a CPU at its entry, which takes nothing that another CPU has,
+    // end the machine, or change nothing that a program can see. By the calling convention x0 to x17 may change (DEN0028 §2.6);
     // memory is a clobber, because a started CPU reads what was written before.
     unsafe {
         asm!(
@@ -46,3 +60,9 @@ fn smc(function: u64, arguments: [u64; 3]) -> i64 {
 /// DEN0022 §5.1.
 const CPU_ON: u64 = 0xc400_0003;
 const SYSTEM_OFF: u64 = 0x8400_0008;
+const PSCI_FEATURES: u64 = 0x8400_000a;
+/// DEN0028 §7.
+const SMCCC_VERSION: u64 = 0x8000_0000;
+const SMCCC_1_1: i64 = 0x1_0001;
+const SMCCC_ARCH_FEATURES: u64 = 0x8000_0001;
+const SMCCC_ARCH_WORKAROUND_1: u64 = 0x8000_8000;

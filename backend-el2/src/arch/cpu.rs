@@ -1,7 +1,7 @@
 //! This CPU: which it is, what it is, its counter, its random numbers, its sleep.
 
 use aarch64_cpu::asm::{self, random::ArmRng};
-use aarch64_cpu::registers::{CNTFRQ_EL0, CNTPCT_EL0, MIDR_EL1, TPIDR_EL2};
+use aarch64_cpu::registers::{CNTFRQ_EL0, CNTPCT_EL0, MIDR_EL1, MPIDR_EL1, TPIDR_EL2};
 use tock_registers::interfaces::Readable as _;
 use vambrace_core::vendor_hyp::Implementation;
 
@@ -11,6 +11,11 @@ use crate::layout::MAX_CPUS;
 /// The index of this CPU, and of the vCPU that is pinned to it.
 pub(crate) fn index() -> usize {
     TPIDR_EL2.get() as usize % MAX_CPUS
+}
+
+/// What the board calls it: the affinity fields of MPIDR_EL1.
+pub(crate) fn affinity() -> u64 {
+    MPIDR_EL1.get() & 0xff_00ff_ffff
 }
 
 /// What it is.
@@ -25,6 +30,11 @@ pub(crate) fn implementation() -> Implementation {
 /// CNTPCT_EL0.
 pub(crate) fn counter() -> u64 {
     CNTPCT_EL0.get()
+}
+
+/// CNTFRQ_EL0: how often the counter counts, in Hz.
+pub(crate) fn counter_frequency() -> u64 {
+    CNTFRQ_EL0.get()
 }
 
 /// The time since the counter began, in nanoseconds.

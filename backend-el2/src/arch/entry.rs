@@ -1,7 +1,8 @@
 //! Where CPUs begin: the head of the arm64 Image, and the entry of the CPUs that it starts.
 //!
 //! Both keep everything in registers until the MMU and the caches are on, so that no CPU ever sees
-//! RAM otherwise than cached and coherent. (Linux, Documentation/arch/arm64/booting.rst)
+//! RAM otherwise than cached and coherent; all that is written before are EL2's own tables. (Linux,
+//! Documentation/arch/arm64/booting.rst)
 #![expect(
     unsafe_code,
     reason = "a CPU's first instructions can only be assembly"
@@ -38,6 +39,7 @@ global_asm!(
     "   b.ne    3f",
     "   mov     x19, x0",
     "   mov     x20, #0",
+    "   bl      el2_translation_draw",
     "   bl      el2_on",
     "",
     "   adrp    x1, __bss_start",
@@ -80,6 +82,7 @@ global_asm!(
     "   msr     TPIDR_EL2, x20",
     "   mov     x1, #(1 << 31)", // EL1 is AArch64; E2H, TGE and all traps are off
     "   msr     HCR_EL2, x1",
+    "   isb", // CPTR_EL2 has another layout where E2H was on
     "   mov     x1, #0x33ff", // FP does not trap; SVE and SME do where they are
     "   msr     CPTR_EL2, x1",
     "   adrp    x1, el2_vectors",

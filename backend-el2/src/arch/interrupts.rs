@@ -5,12 +5,14 @@
 //! that deactivates. (IHI 0069, chapter 12)
 
 use aarch64_cpu::asm::barrier;
+use aarch64_cpu::registers::HCR_EL2;
+use tock_registers::interfaces::Readable as _;
 
 use super::registers::{
-    read_icc_iar1, read_ich_lr, read_ich_vmcr, read_ich_vtr, write_icc_ctlr, write_icc_dir,
-    write_icc_eoir1, write_icc_igrpen1, write_icc_pmr, write_icc_sgi1r, write_icc_sre_el1,
-    write_icc_sre_el2, write_ich_ap0r0, write_ich_ap1r0, write_ich_hcr, write_ich_lr,
-    write_ich_vmcr,
+    clear_ich_ap, clear_ich_ap1, clear_ich_ap2_and_ap3, read_icc_iar1, read_ich_hcr, read_ich_lr,
+    read_ich_vmcr, read_ich_vtr, write_icc_ctlr, write_icc_dir, write_icc_eoir1, write_icc_igrpen1,
+    write_icc_pmr, write_icc_sgi1r, write_icc_sre_el1, write_icc_sre_el2, write_ich_hcr,
+    write_ich_lr, write_ich_vmcr,
 };
 use crate::gic::{ListRegisters, Listed};
 
@@ -30,14 +32,27 @@ pub(crate) fn reset_guest() {
         write_ich_lr(index, 0);
     }
     write_ich_vmcr(0);
-    write_ich_ap0r0(0);
-    write_ich_ap1r0(0);
-    write_ich_hcr(ENABLE);
+    clear_active_priorities();
+    write_ich_hcr(enable());
 }
 
-/// Takes the next interrupt that waits for this CPU.
+/// There is one register of them for 32 levels of preemption.
+fn clear_active_priorities() {
+    let bits = (read_ich_vtr() >> 26 & 0b111) + 1;
+    clear_ich_ap();
+    if bits >= 6 {
+        clear_ich_ap1();
+    }
+    if bits >= 7 {
+        clear_ich_ap2_and_ap3();
+    }
+}
+
+/// Takes the next interrupt that waits for this CPU. What its sender has written before is seen
+/// from here on: the acknowledgement has taken effect before any load.
 pub(crate) fn acknowledge() -> Option<u32> {
     let number = (read_icc_iar1() & 0xff_ffff) as u32;
+    barrier::dsb(barrier::SY);
     (number < FIRST_SPECIAL).then_some(number)
 }
 
@@ -60,20 +75,29 @@ pub(crate) fn kick(affinity: u64) {
     write_icc_sgi1r(target | cluster | u64::from(KICK) << 24);
 }
 
-/// What is in the guest's list registers.
-pub(crate) fn list_registers() -> ListRegisters {
-    (0..list_register_count()).map(read_ich_lr).collect()
+/// What is in the guest's list registers, and how many interrupts it has ended that were in none.
+pub(crate) fn list_registers() -> (ListRegisters, u32) {
+    let registers = (0..list_register_count()).map(read_ich_lr).collect();
+    (registers, (read_ich_hcr() >> 27 & 0x1f) as u32)
 }
 
-/// Fills them again; where some found no place, this CPU is interrupted when there is one.
+/// Fills them again; where some found no place, this CPU is interrupted when there is one, or when
+/// the guest has ended one of those.
 pub(crate) fn set_list_registers(registers: &ListRegisters, listed: Listed) {
     for (index, value) in registers.iter().enumerate() {
         write_ich_lr(index, *value);
     }
-    write_ich_hcr(match listed {
-        Listed::All => ENABLE,
-        Listed::Some => ENABLE | ON_UNDERFLOW,
-    });
+    let maintenance = match listed {
+        Listed::All => 0,
+        Listed::SomeActive => WHEN_OTHERS_END,
+        Listed::SomePending => WHEN_OTHERS_END | WHEN_NONE_IS_PENDING,
+    };
+    write_ich_hcr(enable() | maintenance);
+}
+
+/// Lets the maintenance interrupt's line fall; the count of what was ended stays.
+pub(crate) fn stop_maintenance() {
+    write_ich_hcr(read_ich_hcr() & !(WHEN_OTHERS_END | WHEN_NONE_IS_PENDING));
 }
 
 /// Which priorities the guest masks: those at or below.
@@ -82,13 +106,27 @@ pub(crate) fn guest_mask() -> u8 {
     mask
 }
 
+/// Whether the guest ends interrupts in two steps as well.
+pub(crate) fn guest_ends_in_two_steps() -> bool {
+    read_ich_vmcr() & GUEST_ENDS_IN_TWO_STEPS != 0
+}
+
+/// ICH_HCR_EL2 while everything has room. Where ICC_DIR does not trap, what it deactivates without a
+/// list register is counted as ended: on CPUs that cannot (ICH_VTR_EL2.TDS), and for AArch32.
+fn enable() -> u64 {
+    match HCR_EL2.is_set(HCR_EL2::RW) {
+        true => ENABLE | TRAP_DEACTIVATION,
+        false => ENABLE,
+    }
+}
+
 fn list_register_count() -> usize {
     (read_ich_vtr() & 0xf) as usize + 1
 }
 
 /// The interrupt that one CPU sends another.
 pub(crate) const KICK: u32 = 0;
-/// A list register is free again.
+/// List registers are to be filled again.
 pub(crate) const MAINTENANCE: u32 = 25;
 
 const FIRST_SPECIAL: u32 = 1020;
@@ -99,4 +137,8 @@ const GUEST_SYSTEM_REGISTERS: u64 = 1 << 3;
 const END_IN_TWO_STEPS: u64 = 1 << 1;
 /// ICH_HCR_EL2.
 const ENABLE: u64 = 1 << 0;
-const ON_UNDERFLOW: u64 = 1 << 1;
+const WHEN_OTHERS_END: u64 = 1 << 2;
+const WHEN_NONE_IS_PENDING: u64 = 1 << 3;
+const TRAP_DEACTIVATION: u64 = 1 << 14;
+/// ICH_VMCR_EL2.
+const GUEST_ENDS_IN_TWO_STEPS: u64 = 1 << 9;

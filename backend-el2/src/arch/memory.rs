@@ -17,12 +17,12 @@ pub(crate) struct Memory {
 /// The board's device tree, which is believed to be as long as its header says.
 pub(crate) fn device_tree(address: u64) -> Option<(&'static [u8], Range)> {
     let first_gib = Range::new(RAM_BASE, 1 << 30)?;
-    let header = Range::new(address, 8).filter(|header| first_gib.holds(*header))?;
-    let length = bytes(header)?.get(4..8)?.first_chunk()?;
-    let length = u32::from_be_bytes(*length);
-    let tree = Range::new(address, length.into())?;
-    let outside = !tree.overlaps(OWN_MEMORY);
-    let tree = (first_gib.holds(tree) && outside).then_some(tree)?;
+    let whole = |size| {
+        let range = Range::new(address, size)?;
+        (first_gib.holds(range) && !range.overlaps(OWN_MEMORY)).then_some(range)
+    };
+    let length = bytes(whole(8)?)?.get(4..8)?.first_chunk()?;
+    let tree = whole(u32::from_be_bytes(*length).into())?;
     Some((bytes(tree)?, tree))
 }
 
@@ -49,9 +49,14 @@ impl Memory {
 
     /// Writes `content` into the guest's RAM, and zeroes behind it until `size` bytes are written, so
     /// that a guest without caches sees them. No vCPU executes meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If that is not all in the guest's RAM: a machine without its image, or with memory that was
+    /// to be cleared, is not started.
     pub(crate) fn fill(&self, offset: u64, content: &[u8], size: u64) {
         let place = self.part(offset, size.max(content.len() as u64));
-        let Some(place) = place else { return };
+        let place = place.expect("what is written lies in the guest's RAM");
         let to = ptr::with_exposed_provenance_mut::<u8>(place.start() as usize);
         // SAFETY: The range is of the guest's RAM, mapped, and apart from what `content` is part of.
         unsafe { ptr::copy_nonoverlapping(content.as_ptr(), to, content.len()) };

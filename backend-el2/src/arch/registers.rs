@@ -29,7 +29,7 @@ macro_rules! system_registers {
             pub(crate) fn $name() -> u64 {
                 let value: u64;
                 // SAFETY: The read has no effect but on interrupts, which are masked here. Memory
-                // counts as changed, so that loads behind an acknowledgement are not moved before it.
+                // counts as changed, so that the compiler moves no load before an acknowledgement.
                 unsafe {
                     asm!(
                         concat!("mrs {}, ", $number),
@@ -48,10 +48,19 @@ system_registers! {
     read_revidr_el1 "REVIDR_EL1";
     read_aidr_el1 "AIDR_EL1";
     read_ctr_el0 "CTR_EL0";
+    read_id_aa64pfr0_el1 "S3_0_C0_C4_0";
+    read_id_aa64pfr1_el1 "S3_0_C0_C4_1";
+    read_id_aa64pfr2_el1 "S3_0_C0_C4_2";
+    read_id_aa64dfr0_el1 "S3_0_C0_C5_0";
+    read_id_aa64isar1_el1 "S3_0_C0_C6_1";
     read_id_aa64isar2_el1 "S3_0_C0_C6_2";
+    read_id_aa64mmfr0_el1 "S3_0_C0_C7_0";
+    read_id_aa64mmfr1_el1 "S3_0_C0_C7_1";
+    read_id_aa64mmfr3_el1 "S3_0_C0_C7_3";
     read_actlr_el1 "ACTLR_EL1";
     read_pmcr_el0 "PMCR_EL0";
     read_icc_iar1 "S3_0_C12_C12_0";
+    read_ich_hcr "S3_4_C12_C11_0";
     read_ich_vtr "S3_4_C12_C11_1";
     read_ich_vmcr "S3_4_C12_C11_7";
 }
@@ -61,6 +70,11 @@ system_registers! {
     write_hstr_el2 "HSTR_EL2";
     write_hcrx_el2 "S3_4_C1_C2_2";
     write_zcr_el2 "S3_4_C1_C2_0";
+    write_smcr_el2 "S3_4_C1_C2_6";
+    write_mpam2_el2 "S3_4_C10_C5_0";
+    write_ifsr32_el2 "S3_4_C5_C0_1";
+    write_spsr_abt "SPSR_abt";
+    write_spsr_und "SPSR_und";
     write_icc_sre_el2 "S3_4_C12_C9_5";
     write_icc_sre_el1 "S3_0_C12_C12_5";
     write_icc_pmr "S3_0_C4_C6_0";
@@ -71,8 +85,6 @@ system_registers! {
     write_icc_sgi1r "S3_0_C12_C11_5";
     write_ich_hcr "S3_4_C12_C11_0";
     write_ich_vmcr "S3_4_C12_C11_7";
-    write_ich_ap0r0 "S3_4_C12_C8_0";
-    write_ich_ap1r0 "S3_4_C12_C9_0";
 }
 
 /// The list registers, which are numbers in their instructions.
@@ -146,20 +158,19 @@ macro_rules! clear {
     };
 }
 
-/// Clears the guest's registers of EL1 and EL0.
-pub(crate) fn clear_el1() {
-    clear! {
-        "TCR_EL1" "MAIR_EL1" "AMAIR_EL1" "TTBR0_EL1" "TTBR1_EL1" "CONTEXTIDR_EL1"
-        "VBAR_EL1" "CPACR_EL1" "CSSELR_EL1" "PAR_EL1" "MDSCR_EL1"
-        "ELR_EL1" "SPSR_EL1" "ESR_EL1" "FAR_EL1" "AFSR0_EL1" "AFSR1_EL1"
-        "SP_EL0" "SP_EL1" "TPIDR_EL0" "TPIDRRO_EL0" "TPIDR_EL1"
-        "CNTKCTL_EL1" "CNTV_CTL_EL0" "CNTP_CTL_EL0"
-    }
+/// Clears ICH_AP0R0_EL2 and ICH_AP1R0_EL2, which every virtual CPU interface has.
+pub(crate) fn clear_ich_ap() {
+    clear! { "S3_4_C12_C8_0" "S3_4_C12_C9_0" }
 }
 
-/// Clears those that only AArch32 at EL1 has; elsewhere they are undefined.
-pub(crate) fn clear_aarch32() {
-    clear! { "DACR32_EL2" "IFSR32_EL2" "FPEXC32_EL2" }
+/// Clears ICH_AP0R1_EL2 and ICH_AP1R1_EL2.
+pub(crate) fn clear_ich_ap1() {
+    clear! { "S3_4_C12_C8_1" "S3_4_C12_C9_1" }
+}
+
+/// Clears ICH_AP0R2_EL2, ICH_AP0R3_EL2, ICH_AP1R2_EL2 and ICH_AP1R3_EL2.
+pub(crate) fn clear_ich_ap2_and_ap3() {
+    clear! { "S3_4_C12_C8_2" "S3_4_C12_C8_3" "S3_4_C12_C9_2" "S3_4_C12_C9_3" }
 }
 
 /// Forgets what this CPU's TLBs and instruction caches hold of a guest.

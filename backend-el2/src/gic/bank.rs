@@ -1,19 +1,45 @@
 //! Thirty-two interrupts: what is enabled, pending and active, and their registers.
 
+use super::{ENABLE_GROUP_0, ENABLE_GROUP_1};
+
 /// Thirty-two interrupts, a bit each.
 #[derive(Debug, Clone)]
 pub(super) struct Bank {
     pub(super) group: u32,
     pub(super) enabled: u32,
-    /// Made pending by an edge, by software or as an SGI.
+    /// Made pending by software or as an SGI. Those that are listed have their latch in the list
+    /// register; what is here of them came later.
     pub(super) latched: u32,
     pub(super) active: u32,
-    pub(super) edge: u32,
+    /// What the guest has configured as edge-triggered. It is only remembered: a latch ends when
+    /// the interrupt is taken, whatever made it, and the real devices' lines are levels.
+    edge: u32,
     pub(super) priority: [u8; 32],
-    /// Real interrupts that are active until the guest ends them.
+    /// Real interrupts that are active in the board's interrupt controller for the guest's sake.
     pub(super) held: u32,
     /// In a list register now.
-    pub(super) listed: u32,
+    listed: u32,
+    /// Of those: went there pending, and has not been withdrawn since.
+    listed_pending: u32,
+    /// Of those: the guest has written since whether it is active. What the list register says of
+    /// it does not count any more.
+    active_written: u32,
+}
+
+/// What a list register says of an interrupt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    /// Its end deactivates the real one.
+    pub(super) real: bool,
+    pub(super) pending: bool,
+    pub(super) active: bool,
+}
+
+/// Whether an interrupt may be signalled, as far as the distributor decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forwarded {
+    Yes,
+    No,
 }
 
 /// Where a bank's registers are among those of their kind.
@@ -26,26 +52,122 @@ pub(super) enum Half {
 }
 
 impl Bank {
-    pub(super) const fn new() -> Self {
+    /// Out of reset: SGIs are edge-triggered for ever, all others signal by level.
+    pub(super) const fn new(half: Half) -> Self {
         Self {
             group: 0,
             enabled: 0,
             latched: 0,
             active: 0,
-            edge: 0,
+            edge: match half {
+                Half::First => 0xffff,
+                Half::Second => 0,
+            },
             priority: [0; 32],
             held: 0,
             listed: 0,
+            listed_pending: 0,
+            active_written: 0,
         }
     }
 
+    /// As out of reset, but for what is held: that is the board's state and not the guest's.
+    pub(super) const fn reset(&mut self, half: Half) {
+        let held = self.held;
+        *self = Self::new(half);
+        self.held = held;
+    }
+
+    /// Pending, but for what list registers know.
     pub(super) const fn pending(&self) -> u32 {
         self.latched | self.held & !self.active
     }
 
-    /// What a list register might be wanted for.
-    pub(super) const fn interesting(&self) -> u32 {
-        self.pending() | self.active
+    /// What a list register might be wanted for: pending or active, and in none.
+    pub(super) const fn unlisted(&self) -> u32 {
+        (self.pending() | self.active) & !self.listed
+    }
+
+    pub(super) const fn is_listed(&self, bit: u32) -> bool {
+        self.listed & bit != 0
+    }
+
+    /// Whether the guest's distributor, with this GICD_CTLR, lets it through.
+    pub(super) const fn is_forwarded(&self, bit: u32, control: u32) -> Forwarded {
+        let group = match self.group & bit {
+            0 => ENABLE_GROUP_0,
+            _ => ENABLE_GROUP_1,
+        };
+        match self.enabled & bit != 0 && control & group != 0 {
+            true => Forwarded::Yes,
+            false => Forwarded::No,
+        }
+    }
+
+    /// It goes into a list register with this state, and takes its latch along. A real one is
+    /// pending or active there, never both (IHI 0069, ICH_LR_EL2.HW).
+    pub(super) const fn hand_out(&mut self, bit: u32, forwarded: Forwarded) -> State {
+        let active = self.active & bit != 0;
+        let real = self.held & bit != 0;
+        let pending = self.pending() & bit != 0 && !(real && active);
+        let pending = pending && matches!(forwarded, Forwarded::Yes);
+        if pending {
+            self.latched &= !bit;
+            self.listed_pending |= bit;
+        }
+        self.listed |= bit;
+        State {
+            real,
+            pending,
+            active,
+        }
+    }
+
+    /// It comes back from a list register.
+    pub(super) const fn take_back(&mut self, bit: u32, state: State) {
+        self.listed &= !bit;
+        if state.real {
+            // The guest has ended it, and with it the hardware the real one.
+            if !state.pending && !state.active {
+                self.held &= !bit;
+            }
+        } else if state.pending {
+            self.latched |= self.listed_pending & bit;
+        }
+        if self.active_written & bit == 0 {
+            self.active &= !bit;
+            if state.active {
+                self.active |= bit;
+            }
+        }
+        self.listed_pending &= !bit;
+        self.active_written &= !bit;
+    }
+
+    /// A real interrupt was signalled, and is active in the board's interrupt controller now. It was
+    /// not before: of one that was held, the guest has ended what is in its list register.
+    pub(super) const fn hold(&mut self, bit: u32) {
+        let over = self.held & bit;
+        self.take_back(
+            over,
+            State {
+                real: true,
+                pending: false,
+                active: false,
+            },
+        );
+        self.held |= bit;
+    }
+
+    /// The guest ends interrupts other than in a list register, perhaps another vCPU's.
+    pub(super) const fn deactivate(&mut self, bits: u32) {
+        self.active &= !bits;
+        self.active_written |= bits & self.listed;
+    }
+
+    /// Whether a real interrupt is held that is in no list register and that nobody has taken.
+    pub(super) const fn holds_idly(&self, bit: u32) -> bool {
+        self.held & !self.active & !self.listed & bit != 0
     }
 
     pub(super) fn priority_of(&self, bit: u32) -> u8 {
@@ -61,7 +183,8 @@ impl Bank {
             (_, false) => 0,
             (0x080, _) => self.group,
             (0x100 | 0x180, _) => self.enabled,
-            (0x200 | 0x280, _) => self.pending(),
+            // What another vCPU's list register holds was pending when it went there.
+            (0x200 | 0x280, _) => self.pending() | self.listed_pending,
             (0x300 | 0x380, _) => self.active,
             _ => 0,
         }
@@ -88,7 +211,7 @@ impl Bank {
 
     pub(super) fn write(&mut self, offset: u64, half: Half, value: u32) {
         let Some((kind, true)) = half.register(offset) else {
-            // SGIs are edge-triggered for ever, and nobody changes the private timers.
+            // Nobody changes how private interrupts are signalled.
             if matches!(half, Half::Second) {
                 self.configure(offset, value);
             }
@@ -99,9 +222,15 @@ impl Bank {
             0x100 => self.enabled |= value,
             0x180 => self.enabled &= !value,
             0x200 => self.latched |= value,
-            0x280 => self.latched &= !value,
-            0x300 => self.active |= value,
-            0x380 => self.active &= !value,
+            0x280 => {
+                self.latched &= !value;
+                self.listed_pending &= !value;
+            }
+            0x300 => {
+                self.active |= value;
+                self.active_written |= value & self.listed;
+            }
+            0x380 => self.deactivate(value),
             _ => {}
         }
     }

@@ -2,13 +2,26 @@
 //!
 //! A vCPU's side of it (ICC registers) is the virtual CPU interface, which the hardware has; list
 //! registers hand interrupts to it. Distributor and redistributors are state here, and each access
-//! of the guest's comes here. Between two visits a vCPU's interrupts live in its list registers:
-//! [`Gic::collect`] takes all of them back, [`Gic::list`] hands out again what is to be signalled.
+//! of the guest's comes here. While a vCPU runs, what may interrupt it lies in its list registers:
+//! [`Gic::collect`] takes all of it back, [`Gic::list`] hands out again what is to be signalled. So
+//! a guest reads of another vCPU's interrupts what they were when they were handed out, and what it
+//! changes there takes effect with the kick that follows; GICD_CTLR.RWP does not tell of it, and
+//! does not under KVM.
 //!
-//! Three interrupts are of real devices: the guest's two timers and its UART. The hardware signals
-//! them to this program, which *holds* them, still active, until the guest has ended them: then the
-//! list register deactivates the real one. What is held and was never taken is let go when its
-//! line falls. (IHI 0069, chapters 4, 6 and 12.)
+//! Three interrupts are of real devices, whose lines are levels: the guest's two timers and its
+//! UART. When the hardware signals one, it is *held*: active in the board's interrupt controller,
+//! which signals no active interrupt, until the guest has ended it and its list register has
+//! deactivated the real one, or until nobody has taken it and its line has fallen
+//! ([`Gic::release`]). What is held somebody here has to deactivate, whatever becomes of the guest:
+//! a reset does not forget it. An end in a list register is seen at the next visit; that the same
+//! interrupt is signalled once more tells of it too, and may come first ([`Gic::hold`]).
+//!
+//! There may be more than there are list registers. What is pending goes first, the most urgent
+//! before others; when the guest has taken all of it, more follows. The end of an active interrupt
+//! without a list register is counted without its name (ICH_HCR_EL2.EOIcount): as interrupts nest by
+//! priority, it is the most urgent of these. Where a guest ends and deactivates in two steps, in any
+//! order, it names them in ICC_DIR_EL1, which comes here ([`Gic::deactivate`]). (IHI 0069, chapters
+//! 4, 6 and 12.)
 
 mod bank;
 mod registers;
@@ -17,7 +30,7 @@ pub use registers::Place;
 
 use heapless::Vec;
 
-use bank::{Bank, bits};
+use bank::{Bank, Forwarded, Half, State, bits};
 
 use crate::layout::{MAX_CPUS, mpidr};
 
@@ -29,6 +42,9 @@ pub struct Gic {
     private: [Private; MAX_CPUS],
     shared: Bank,
     routes: [u64; 32],
+    /// For each shared interrupt the vCPU in whose list register it is, or was when the guest took
+    /// it: it is active there until that vCPU ends it, whatever is routed where.
+    places: [usize; 32],
 }
 
 /// What each vCPU has for itself.
@@ -47,10 +63,22 @@ pub type Released = Vec<u32, 4>;
 /// What [`Gic::list`] could do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
-    /// All that is to be signalled is in list registers.
+    /// All that is to be signalled, or to be ended, is in list registers.
     All,
-    /// Some had no room: look again when a list register is free.
-    Some,
+    /// Active ones had no room: count how many the guest ends.
+    SomeActive,
+    /// Pending ones had none: look again, too, when all that have some are taken.
+    SomePending,
+}
+
+/// Which of a vCPU's SGIs can be sent: ICC_SGI1R_EL1 takes the group that the receiver has given
+/// them, the others are of group 0 where there is one security state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// By ICC_SGI1R_EL1.
+    Both,
+    /// By ICC_SGI0R_EL1 and ICC_ASGI1R_EL1.
+    Zero,
 }
 
 /// Whether an interrupt is pending that would wake a vCPU.
@@ -68,42 +96,94 @@ impl Gic {
     #[must_use]
     pub const fn new(vcpus: usize) -> Self {
         const ASLEEP: Private = Private {
-            bank: Bank::new(),
+            bank: Bank::new(Half::First),
             waker: PROCESSOR_SLEEP | CHILDREN_ASLEEP,
         };
         Self {
             vcpus,
             control: 0,
             private: [ASLEEP; MAX_CPUS],
-            shared: Bank::new(),
+            shared: Bank::new(Half::Second),
             routes: [0; 32],
+            places: [0; 32],
         }
     }
 
-    /// A real interrupt was signalled to the CPU of `vcpu`, which holds it from now on.
-    pub fn hold(&mut self, vcpu: usize, interrupt: u32) {
-        if let Some((bank, bit)) = self.bank_of(vcpu, interrupt) {
-            bank.held |= bit;
+    /// As out of reset, but that what is held is still held. All list registers are empty.
+    pub fn reset(&mut self) {
+        self.control = 0;
+        for private in &mut self.private {
+            private.bank.reset(Half::First);
+            private.waker = PROCESSOR_SLEEP | CHILDREN_ASLEEP;
+        }
+        self.shared.reset(Half::Second);
+        self.routes = [0; 32];
+        self.places = [0; 32];
+    }
+
+    /// A real interrupt was signalled to the CPU of `vcpu` and is held from now on. Gives the vCPU
+    /// that is to hear of it.
+    pub fn hold(&mut self, vcpu: usize, interrupt: u32) -> Option<usize> {
+        let (bank, bit) = self.bank_of(vcpu, interrupt)?;
+        bank.hold(bit);
+        match interrupt {
+            0..32 => Some(vcpu),
+            _ => self.target(interrupt - 32),
         }
     }
 
-    /// Takes everything back from the list registers of `vcpu`, and lets go of real interrupts that
-    /// nobody took and whose `line` has fallen; they are to be deactivated.
-    pub fn collect(
-        &mut self,
-        vcpu: usize,
-        registers: &mut ListRegisters,
-        line: impl Fn(u32) -> bool,
-    ) -> Released {
+    /// Takes everything back from the list registers of `vcpu`, which leaves them empty; `ended` is
+    /// how many interrupts the guest has ended that were in none (EOIcount). Gives the vCPUs, a bit
+    /// each, to which shared interrupts have moved meanwhile.
+    pub fn collect(&mut self, vcpu: usize, registers: &mut ListRegisters, ended: u32) -> u8 {
+        for _ in 0..ended {
+            let active = self.unlisted(vcpu).filter(|one| one.active);
+            if let Some(most_urgent) = active.min() {
+                self.deactivate(vcpu, most_urgent.interrupt);
+            }
+        }
+        let mut moved = 0;
+        // Those that never held anything look like SGI 0. They come last.
         for register in registers.iter_mut() {
             let value = core::mem::take(register);
-            self.take_back(vcpu, value);
+            let target = self.take_back(vcpu, value).unwrap_or(vcpu);
+            if target != vcpu {
+                moved |= 1 << target;
+            }
         }
+        moved
+    }
+
+    /// Gives whom an interrupt is for that came back.
+    fn take_back(&mut self, vcpu: usize, value: u64) -> Option<usize> {
+        let [number, ..] = value.to_le_bytes();
+        let number = u32::from(number);
+        let shared = number.checked_sub(32);
+        if shared.is_some_and(|shared| self.place(shared) != Some(vcpu)) {
+            return None;
+        }
+        let (bank, bit) = self.bank_of(vcpu, number)?;
+        if !bank.is_listed(bit) {
+            return None;
+        }
+        bank.take_back(
+            bit,
+            State {
+                real: value & LR_HARDWARE != 0,
+                pending: value & LR_PENDING != 0,
+                active: value & LR_ACTIVE != 0,
+            },
+        );
+        self.target(shared?)
+    }
+
+    /// Lets go of real interrupts that nobody took and whose `line` has fallen; they are to be
+    /// deactivated. When the list registers of `vcpu` are empty.
+    pub fn release(&mut self, vcpu: usize, line: impl Fn(u32) -> bool) -> Released {
         let mut released = Released::new();
         for interrupt in REAL {
             if let Some((bank, bit)) = self.bank_of(vcpu, interrupt)
-                && bank.held & bit != 0
-                && (bank.active | bank.listed) & bit == 0
+                && bank.holds_idly(bit)
                 && !line(interrupt)
             {
                 bank.held &= !bit;
@@ -114,162 +194,140 @@ impl Gic {
         released
     }
 
-    fn take_back(&mut self, vcpu: usize, value: u64) {
-        let [number, ..] = value.to_le_bytes();
-        if let Some((bank, bit)) = self.bank_of(vcpu, number.into())
-            && bank.listed & bit != 0
-        {
-            bank.listed &= !bit;
-            bank.active &= !bit;
-            if value & LR_ACTIVE != 0 {
-                bank.active |= bit;
-            }
-            match value & LR_HARDWARE {
-                0 if value & LR_PENDING != 0 => bank.latched |= bit,
-                0 => {}
-                // The guest has ended it, and with it the real one.
-                _ if value & (LR_PENDING | LR_ACTIVE) == 0 => bank.held &= !bit,
-                _ => {}
-            }
+    /// `vcpu` has deactivated an interrupt; a real one that is still signalled is pending again.
+    /// Gives the vCPUs, a bit each, that took it instead of this.
+    pub fn deactivate(&mut self, vcpu: usize, interrupt: u32) -> u8 {
+        let place = interrupt
+            .checked_sub(32)
+            .and_then(|shared| self.place(shared));
+        if let Some((bank, bit)) = self.bank_of(vcpu, interrupt) {
+            bank.deactivate(bit);
         }
+        place
+            .filter(|place| *place != vcpu)
+            .map_or(0, |place| 1 << place)
     }
 
-    /// Fills the list registers of `vcpu`, which are empty, with what is active or to be signalled,
-    /// the most urgent first.
+    /// Fills the list registers of `vcpu`, which are empty, with what is to be signalled and with
+    /// what is active, the most urgent first.
     pub fn list(&mut self, vcpu: usize, registers: &mut ListRegisters) -> Listed {
         for register in registers.iter_mut() {
-            let Some(interrupt) = self.most_urgent(vcpu) else {
+            let Some(next) = self.next(vcpu) else {
                 return Listed::All;
             };
-            *register = self.hand_out(vcpu, interrupt);
+            *register = self.hand_out(vcpu, next.interrupt);
         }
-        match self.most_urgent(vcpu) {
+        match self.next(vcpu) {
             None => Listed::All,
-            Some(_) => Listed::Some,
+            Some(left) if left.active => Listed::SomeActive,
+            Some(_) => Listed::SomePending,
         }
     }
 
-    /// Lets go of everything real that `vcpu` holds, whatever became of it; it is to be deactivated.
-    pub fn release(&mut self, vcpu: usize) -> Released {
-        let mut released = Released::new();
-        for interrupt in REAL {
-            if let Some((bank, bit)) = self.bank_of(vcpu, interrupt)
-                && bank.held & bit != 0
-            {
-                bank.held &= !bit;
-                // There is room for each.
-                let _ = released.push(interrupt);
-            }
-        }
-        released
-    }
-
-    /// Whether an interrupt would wake `vcpu`, which masks those at or below `mask`. Before it is
-    /// in a list register.
+    /// Whether an interrupt would wake `vcpu`, which masks those at or below `mask`. When its list
+    /// registers are empty.
     pub fn pending(&self, vcpu: usize, mask: u8) -> Pending {
-        let pending = self.interrupts(vcpu).filter(|(bank, bit, _)| {
-            bank.pending() & bank.enabled & !bank.active & bit != 0 && self.is_forwarded(bank, *bit)
-        });
-        let mut priorities = pending.map(|(bank, bit, _)| bank.priority_of(bit));
-        match priorities.any(|priority| priority < mask) {
+        let mut pending = self.unlisted(vcpu).filter(|one| !one.active);
+        match pending.any(|one| one.priority < mask) {
             true => Pending::Some,
             false => Pending::None,
         }
     }
 
-    /// `from` wrote `value` to ICC_SGI1R_EL1 (`Group1`) or one of its kin; gives the vCPUs, a bit
+    /// `from` wrote `value` to a register that sends SGIs of these groups; gives the vCPUs, a bit
     /// each, that have an interrupt more.
-    pub fn send(&mut self, from: usize, value: u64) -> u8 {
+    pub fn send(&mut self, from: usize, value: u64, groups: Groups) -> u8 {
         let bit = 1_u32 << (value >> 24 & 0xf);
         let all_but_self = value >> 40 & 1 == 1;
         let cluster = value & 0x00ff_00ff_00ff_0000;
+        let range = value >> 44 & 0xf;
         let mut reached = 0;
         for vcpu in 0..self.vcpus {
             let affinity = mpidr(vcpu).value();
             let [aff0, aff1, aff2, _, aff3, ..] = affinity.to_le_bytes();
             let of = u64::from(aff1) << 16 | u64::from(aff2) << 32 | u64::from(aff3) << 48;
-            let named = cluster == of && aff0 < 16 && value >> aff0 & 1 == 1;
-            if (all_but_self && vcpu != from) || (!all_but_self && named) {
-                self.private[vcpu].bank.latched |= bit;
+            let listed = value >> (aff0 & 0xf) & 1 == 1;
+            let named = cluster == of && u64::from(aff0 >> 4) == range && listed;
+            let bank = &mut self.private[vcpu].bank;
+            if (if all_but_self { vcpu != from } else { named })
+                && (groups == Groups::Both || bank.group & bit == 0)
+            {
+                bank.latched |= bit;
                 reached |= 1 << vcpu;
             }
         }
         reached
     }
 
-    /// The interrupt that comes next into a list register: active ones first, because their end
-    /// has to be noticed.
-    fn most_urgent(&self, vcpu: usize) -> Option<u32> {
-        let wanted = self.interrupts(vcpu).filter(|(bank, bit, _)| {
-            let pending = bank.pending() & bank.enabled & bit != 0 && self.is_forwarded(bank, *bit);
-            bank.listed & bit == 0 && (pending || bank.active & bit != 0)
-        });
-        wanted
-            .min_by_key(|(bank, bit, _)| (bank.active & bit == 0, bank.priority_of(*bit)))
-            .map(|(_, _, interrupt)| interrupt)
+    /// What comes next into a list register of `vcpu`.
+    fn next(&self, vcpu: usize) -> Option<Unlisted> {
+        self.unlisted(vcpu).min()
     }
 
     fn hand_out(&mut self, vcpu: usize, interrupt: u32) -> u64 {
+        if let Some(shared) = interrupt.checked_sub(32) {
+            self.places[shared as usize % 32] = vcpu;
+        }
         let control = self.control;
         let Some((bank, bit)) = self.bank_of(vcpu, interrupt) else {
             return 0;
         };
+        let forwarded = bank.is_forwarded(bit, control);
+        let state = bank.hand_out(bit, forwarded);
         let mut value = u64::from(interrupt) | u64::from(bank.priority_of(bit)) << 48;
-        let group_1 = bank.group & bit != 0;
-        let forwarded = control
-            & if group_1 {
-                ENABLE_GROUP_1
-            } else {
-                ENABLE_GROUP_0
-            }
-            != 0;
-        if group_1 {
+        if bank.group & bit != 0 {
             value |= LR_GROUP_1;
         }
-        if bank.active & bit != 0 {
-            value |= LR_ACTIVE;
-        }
-        if bank.held & bit != 0 {
-            // A real one is pending or active, never both (IHI 0069, ICH_LR_EL2.HW).
+        if state.real {
             value |= LR_HARDWARE | u64::from(interrupt) << 32;
-            if bank.active & bit == 0 {
-                value |= LR_PENDING;
-            }
-        } else if bank.latched & bank.enabled & bit != 0 && forwarded {
-            bank.latched &= !bit;
+        }
+        if state.pending {
             value |= LR_PENDING;
         }
-        bank.listed |= bit;
+        if state.active {
+            value |= LR_ACTIVE;
+        }
         value
     }
 
-    /// All interrupts that may be signalled to `vcpu`: its bank, its bit there, its number.
-    fn interrupts(&self, vcpu: usize) -> impl Iterator<Item = (&Bank, u32, u32)> {
-        let private = &self.private[vcpu].bank;
-        let shared = &self.shared;
-        let mine = bits(private.interesting()).map(move |n| (private, 1 << n, n));
-        let others = bits(shared.interesting())
+    /// All that is pending for `vcpu` and may be signalled, and all that is active there.
+    fn unlisted(&self, vcpu: usize) -> impl Iterator<Item = Unlisted> {
+        let control = self.control;
+        let wanted = move |bank: &Bank, number: u32, interrupt: u32| {
+            let bit = 1 << number;
+            let active = bank.active & bit != 0;
+            let signalled =
+                bank.pending() & bit != 0 && bank.is_forwarded(bit, control) == Forwarded::Yes;
+            (active || signalled).then(|| Unlisted {
+                active,
+                priority: bank.priority_of(bit),
+                interrupt,
+            })
+        };
+        let (private, shared) = (&self.private[vcpu].bank, &self.shared);
+        let mine = bits(private.unlisted()).filter_map(move |n| wanted(private, n, n));
+        let others = bits(shared.unlisted())
             .filter(move |n| self.target(*n) == Some(vcpu))
-            .map(move |n| (shared, 1 << n, n + 32));
+            .filter_map(move |n| wanted(shared, n, n + 32));
         mine.chain(others)
     }
 
-    /// Whom a shared interrupt is routed to; the first vCPU if anybody will do.
-    fn target(&self, number: u32) -> Option<usize> {
-        let route = self.routes[number as usize % 32];
+    /// Which vCPU a shared interrupt is for: the one that is to end it, or whom it is routed to; the
+    /// first vCPU if anybody will do.
+    #[inline(never)]
+    fn target(&self, shared: u32) -> Option<usize> {
+        if self.shared.active >> shared & 1 == 1 {
+            return self.place(shared);
+        }
+        let route = self.routes[shared as usize % 32];
         if route & ANY_CPU != 0 {
             return Some(0);
         }
         (0..self.vcpus).find(|vcpu| mpidr(*vcpu).value() == route)
     }
 
-    fn is_forwarded(&self, bank: &Bank, bit: u32) -> bool {
-        let enable = if bank.group & bit != 0 {
-            ENABLE_GROUP_1
-        } else {
-            ENABLE_GROUP_0
-        };
-        self.control & enable != 0
+    fn place(&self, shared: u32) -> Option<usize> {
+        self.places.get(shared as usize).copied()
     }
 
     fn bank_of(&mut self, vcpu: usize, interrupt: u32) -> Option<(&mut Bank, u32)> {
@@ -279,6 +337,15 @@ impl Gic {
             _ => None,
         }
     }
+}
+
+/// An interrupt that is in no list register and should be; those that wait come before those that
+/// the guest has taken, the urgent before others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Unlisted {
+    active: bool,
+    priority: u8,
+    interrupt: u32,
 }
 
 /// The guest's virtual timer.
@@ -305,5 +372,7 @@ const LR_ACTIVE: u64 = 1 << 63;
 const LR_HARDWARE: u64 = 1 << 61;
 const LR_GROUP_1: u64 = 1 << 60;
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
