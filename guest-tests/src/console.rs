@@ -26,6 +26,8 @@ struct Pl011 {
     reserved_1c: [u32; 4],
     line_control: ReadPureWrite<u32>,
     control: ReadPureWrite<u32>,
+    fifo_level: ReadPureWrite<u32>,
+    mask: ReadPureWrite<u32>,
 }
 
 /// One line, held until it is complete.
@@ -72,6 +74,18 @@ pub fn read_byte() -> Option<u8> {
     let mut uart = Line::begin().uart;
     let empty = field_shared!(uart, flags).read() & RECEIVE_EMPTY != 0;
     (!empty).then(|| field!(uart, data).read().to_le_bytes()[0])
+}
+
+/// Has the UART signal its interrupt, for the room that it has for more output.
+pub fn signal() {
+    let mut uart = Line::begin().uart;
+    field!(uart, mask).write(TRANSMIT_INTERRUPT);
+}
+
+/// Ends that.
+pub fn stop_signalling() {
+    let mut uart = Line::begin().uart;
+    field!(uart, mask).write(0);
 }
 
 /// Switches the UART on: eight bits, FIFOs, both directions.
@@ -166,6 +180,8 @@ const EIGHT_BITS: u32 = 3 << 5;
 const ENABLE: u32 = 1 << 0;
 const TRANSMIT: u32 = 1 << 8;
 const RECEIVE: u32 = 1 << 9;
+/// UARTIMSC.
+const TRANSMIT_INTERRUPT: u32 = 1 << 5;
 
 /// The smallest that any PL011 has (DDI0183, chapter 2).
 const FIFO_DEPTH: u32 = 16;

@@ -36,6 +36,8 @@ pub struct EntryState {
     pub sctlr: u64,
     /// DAIF, bits 9:6.
     pub daif: u64,
+    /// CNTPCT_EL0, read by that instruction itself.
+    pub counter: u64,
     /// MPIDR_EL1.
     pub mpidr: u64,
 }
@@ -176,22 +178,30 @@ pub(crate) fn rest_for_ever() -> ! {
 /// Everything a started CPU does after its first instructions.
 pub(crate) fn run_secondary(entry: EntryState) -> ! {
     let cpu = current();
-    cpu.enter(&entry);
+    cpu.enter(entry);
     (CLAIM.secondary)(cpu);
     rest_for_ever()
 }
 
 impl EntryState {
-    /// From x0 to x3, and the other fields in their order.
+    /// From what an entry keeps in x0 to x7. CurrentEL, SPSel and DAIF are one word, where each has
+    /// bits of its own.
     pub(crate) fn from_words(words: [u64; 8]) -> Self {
-        let [x0, x1, x2, x3, level_and_stack, sctlr, daif, mpidr] = words;
+        let [x0, x1, x2, x3, pstate, sctlr, counter, mpidr] = words;
         Self {
             x: [x0, x1, x2, x3],
-            level_and_stack,
+            level_and_stack: pstate & !DAIF,
             sctlr,
-            daif,
+            daif: pstate & DAIF,
+            counter,
             mpidr,
         }
+    }
+
+    fn to_words(self) -> [u64; 8] {
+        let [x0, x1, x2, x3] = self.x;
+        let pstate = self.level_and_stack | self.daif;
+        [x0, x1, x2, x3, pstate, self.sctlr, self.counter, self.mpidr]
     }
 
     /// The state in which every CPU begins: EL1 on its own stack pointer, exceptions masked, MMU and
@@ -243,19 +253,8 @@ impl Cpu {
         )
     }
 
-    pub(crate) fn enter(&self, state: &EntryState) {
-        let [x0, x1, x2, x3] = state.x;
-        let words = [
-            x0,
-            x1,
-            x2,
-            x3,
-            state.level_and_stack,
-            state.sctlr,
-            state.daif,
-            state.mpidr,
-        ];
-        for (place, word) in self.entry.iter().zip(words) {
+    pub(crate) fn enter(&self, state: EntryState) {
+        for (place, word) in self.entry.iter().zip(state.to_words()) {
             place.store(word, Ordering::Relaxed);
         }
         self.starts.fetch_add(1, Ordering::Release);
@@ -291,5 +290,8 @@ impl Deadline {
 
 /// Longest wait for another CPU. An emulated host is slow; the runner's own limit is longer.
 pub const WAIT_SECONDS: u64 = 20;
+
+/// DAIF, bits 9:6.
+const DAIF: u64 = 0x3C0;
 
 static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];

@@ -28,7 +28,7 @@ pub fn install() -> Proof {
 
 /// Rings the bell of CPU `index`. It sees what this CPU has written before.
 pub fn ring(index: u64) {
-    interrupts::send_sgi_0(cpus::mpidr(index));
+    interrupts::send_sgi(BELL as u64, cpus::mpidr(index));
 }
 
 /// Waits until this CPU's bell rings: after this it is pending until it is answered.

@@ -86,6 +86,8 @@ enum Answer {
     Nothing,
     /// x0 to x3.
     Registers(Returned),
+    /// x0 to x17.
+    Wide([u64; REGISTERS]),
     /// What kind of answer it was: the registers differ from run to run.
     Kind(&'static str),
     /// It came back at its entry point, with this in x0.
@@ -150,6 +152,15 @@ impl Call {
         let returned = self.make_silently();
         record(&self.answered(returned));
         returned
+    }
+
+    /// Makes and records a call that answers in all of x0 to x17 (SMCCC_ARCH_SOC_ID's name alone).
+    pub fn make_wide(self) -> [u64; REGISTERS] {
+        self.count();
+        let mut registers = self.registers();
+        self.conduit.call(&mut registers);
+        record(&self.told(Answer::Wide(registers)));
+        registers
     }
 
     /// Makes a call that is not expected to return: recorded before it is made, and once more if
@@ -319,6 +330,13 @@ impl fmt::Display for Record {
         match self.answer {
             Answer::Nothing => out.write_str("no return"),
             Answer::Registers(returned) => returned.fmt(out),
+            Answer::Wide(registers) => {
+                for (index, register) in registers.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { " " };
+                    write!(out, "{separator}{register:#x}")?;
+                }
+                Ok(())
+            }
             Answer::Kind(kind) => out.write_str(kind),
             Answer::Resumed(x0) => write!(out, "resumed at the entry with {x0:#x}"),
         }

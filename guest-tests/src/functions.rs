@@ -9,7 +9,7 @@ pub(crate) fn name(id: u32) -> &'static str {
         0x8400_0000..=0x8400_001F | 0xC400_0000..=0xC400_001F => psci(id),
         0x8000_0000 => "SMCCC_VERSION",
         0x8000_0001 => "SMCCC_ARCH_FEATURES",
-        0x8000_0002 => "SMCCC_ARCH_SOC_ID",
+        0x8000_0002 | 0xC000_0002 => "SMCCC_ARCH_SOC_ID",
         0x8400_0050 => "TRNG_VERSION",
         0x8400_0051 => "TRNG_FEATURES",
         0x8400_0052 => "TRNG_GET_UUID",

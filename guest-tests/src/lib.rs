@@ -34,7 +34,7 @@ use cpus::EntryState;
 fn run_boot_cpu(entry: EntryState) -> ! {
     noinit::begin();
     console::initialise();
-    cpus::current().enter(&entry);
+    cpus::current().enter(entry);
     if noinit::boots() == 0 {
         line!("claim: {}", CLAIM.sentence);
     } else {

@@ -1,9 +1,10 @@
 //! Where CPUs begin: `_start` for the boot CPU, `secondary_start` for CPU_ON.
 //!
-//! Both record what they find before they change anything: x0 to x3, the exception level, the stack
-//! selection, SCTLR_EL1, DAIF and MPIDR_EL1, all kept in registers and handed to Rust as arguments.
-//! Then vectors, MMU, FP and a stack; the boot CPU also clears `.bss`. SError is unmasked, so that an
-//! external abort is reported where it happens; IRQ and FIQ stay masked for ever.
+//! Both record what they find before they change anything: the counter by their first instruction,
+//! then x0 to x3, the exception level, the stack selection, SCTLR_EL1, DAIF and MPIDR_EL1, all kept
+//! in registers and handed to Rust as arguments. Then vectors, MMU, FP and a stack; the boot CPU also
+//! clears `.bss`. SError is unmasked, so that an external abort is reported where it happens; IRQ and
+//! FIQ stay masked for ever.
 #![expect(
     unsafe_code,
     reason = "a CPU's first instructions can only be assembly"
@@ -17,6 +18,7 @@ global_asm!(
     ".section .text.entry, \"ax\"",
     ".global _start",
     "_start:",
+    "   mrs     x6, CNTPCT_EL0",
     "   adrp    x9, {boot_cpu}",
     "   add     x9, x9, :lo12:{boot_cpu}",
     "   adrp    x10, __bss_start",
@@ -27,6 +29,7 @@ global_asm!(
     ".global differential_secondary_entry", // the name that the differential run's host looks for
     "secondary_start:",
     "differential_secondary_entry:",
+    "   mrs     x6, CNTPCT_EL0",
     "   adrp    x9, {secondary_cpu}",
     "   add     x9, x9, :lo12:{secondary_cpu}",
     "   adrp    x10, __bss_end", // nothing to clear
@@ -35,8 +38,9 @@ global_asm!(
     "1: mrs     x4, CurrentEL",
     "   mrs     x5, SPSel",
     "   orr     x4, x4, x5",
+    "   mrs     x5, DAIF",
+    "   orr     x4, x4, x5",
     "   mrs     x5, SCTLR_EL1",
-    "   mrs     x6, DAIF",
     "   mrs     x7, MPIDR_EL1",
     "",
     "   bl      cpu_setup",
@@ -109,18 +113,14 @@ extern "C" fn boot_cpu(
     x1: u64,
     x2: u64,
     x3: u64,
-    level_and_stack: u64,
+    pstate: u64,
     sctlr: u64,
-    daif: u64,
+    counter: u64,
     mpidr: u64,
 ) -> ! {
-    crate::run_boot_cpu(EntryState {
-        x: [x0, x1, x2, x3],
-        level_and_stack,
-        sctlr,
-        daif,
-        mpidr,
-    })
+    crate::run_boot_cpu(EntryState::from_words([
+        x0, x1, x2, x3, pstate, sctlr, counter, mpidr,
+    ]))
 }
 
 extern "C" fn secondary_cpu(
@@ -128,16 +128,12 @@ extern "C" fn secondary_cpu(
     x1: u64,
     x2: u64,
     x3: u64,
-    level_and_stack: u64,
+    pstate: u64,
     sctlr: u64,
-    daif: u64,
+    counter: u64,
     mpidr: u64,
 ) -> ! {
-    cpus::run_secondary(EntryState {
-        x: [x0, x1, x2, x3],
-        level_and_stack,
-        sctlr,
-        daif,
-        mpidr,
-    })
+    cpus::run_secondary(EntryState::from_words([
+        x0, x1, x2, x3, pstate, sctlr, counter, mpidr,
+    ]))
 }

@@ -120,6 +120,8 @@ macro_rules! attempts {
 attempts! {
     /// A load whose syndrome says all of it.
     LOAD fault_load: "ldr x1, [x0]";
+    /// The same of a word.
+    LOAD_WORD fault_load_word: "ldr w1, [x0]";
     /// A store whose syndrome says all of it.
     STORE fault_store: "str xzr, [x0]";
     /// A load of which the syndrome says nothing.
@@ -150,4 +152,56 @@ attempts! {
     TLBI_ALLE2 fault_tlbi_alle2: "tlbi alle2";
     /// To go where only EL2 can send.
     READ_ELR_EL2 fault_read_elr: "mrs x1, ELR_EL2";
+    /// What EL2 keeps for itself: nobody defines it.
+    READ_IMPLEMENTATION_DEFINED fault_read_impdef: "mrs x1, S3_0_C15_C0_0";
+    /// To change what nobody defines.
+    WRITE_IMPLEMENTATION_DEFINED fault_write_impdef: "msr S3_0_C15_C0_0, x0";
+    /// What the CPU is set to.
+    READ_ACTLR fault_read_actlr: "mrs x1, ACTLR_EL1";
+    /// To set it otherwise.
+    WRITE_ACTLR fault_write_actlr: "msr ACTLR_EL1, x0";
+    /// A register that is only written.
+    READ_ICC_SGI1R fault_read_sgi1r: "mrs x1, S3_0_C12_C11_5";
+    /// `FEAT_SME`: TPIDR2_EL0.
+    WRITE_TPIDR2_EL0 feature_tpidr2: "msr S3_3_C13_C0_5, xzr";
+    /// `FEAT_SME`: SMPRI_EL1.
+    READ_SMPRI_EL1 feature_smpri: "mrs x1, S3_0_C1_C2_4";
+    /// `FEAT_SME`: SMCR_EL1.
+    READ_SMCR_EL1 feature_smcr: "mrs x1, S3_0_C1_C2_6";
+    /// `FEAT_SME`: streaming mode and ZA, on and off.
+    SMSTART feature_smstart: "msr S0_3_C4_C7_3, xzr; msr S0_3_C4_C6_3, xzr";
+    /// `FEAT_SVE`: ZCR_EL1.
+    READ_ZCR_EL1 feature_zcr: "mrs x1, S3_0_C1_C2_0";
+    /// `FEAT_SVE`: an instruction, `rdvl x1, #1`.
+    READ_VECTOR_LENGTH feature_rdvl: ".inst 0x04bf5021";
+    /// `FEAT_CSV2_2`: SCXTNUM_EL1.
+    WRITE_SCXTNUM_EL1 feature_scxtnum: "msr S3_0_C13_C0_7, xzr";
+    /// `FEAT_MOPS`: `SETP [x0]!, x1!, x2`, of no byte.
+    SET_MEMORY feature_setp: ".inst 0x19c20420";
+    /// `FEAT_MTE2`: GCR_EL1.
+    READ_GCR_EL1 feature_gcr: "mrs x1, S3_0_C1_C0_6";
+    /// `FEAT_PAuth`: PACGA x1, x0, x0.
+    AUTHENTICATE_POINTER feature_pacga: ".inst 0x9ac03001";
+    /// `FEAT_PAuth`: APIAKeyLo_EL1.
+    READ_KEY feature_key: "mrs x1, S3_0_C2_C1_0";
+    /// `FEAT_RNG`: RNDR.
+    READ_RNDR feature_rndr: "mrs x1, S3_3_C2_C4_0";
+    /// `FEAT_RAS`: DISR_EL1.
+    READ_DISR_EL1 feature_disr: "mrs x1, S3_0_C12_C1_1";
+    /// `FEAT_RAS`: ERRIDR_EL1.
+    READ_ERRIDR_EL1 feature_erridr: "mrs x1, S3_0_C5_C3_0";
+    /// `FEAT_LOR`: LORC_EL1.
+    READ_LORC_EL1 feature_lorc: "mrs x1, S3_0_C10_C4_3";
+    /// `FEAT_PMUv3`: PMCR_EL0.
+    READ_PMCR_EL0 feature_pmcr: "mrs x1, S3_3_C9_C12_0";
+    /// `FEAT_NMI`: ALLINT.
+    READ_ALLINT feature_allint: "mrs x1, S3_0_C4_C3_0";
+    /// `FEAT_TCR2`: TCR2_EL1.
+    READ_TCR2_EL1 feature_tcr2: "mrs x1, S3_0_C2_C0_3";
+    /// `FEAT_SCTLR2`: SCTLR2_EL1.
+    READ_SCTLR2_EL1 feature_sctlr2: "mrs x1, S3_0_C1_C0_3";
+    /// `FEAT_S1PIE`: PIR_EL1.
+    READ_PIR_EL1 feature_pir: "mrs x1, S3_0_C10_C2_3";
+    /// `FEAT_S1POE`: POR_EL1.
+    READ_POR_EL1 feature_por: "mrs x1, S3_0_C10_C2_4";
 }

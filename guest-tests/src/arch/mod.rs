@@ -11,13 +11,17 @@
 //! inner-shareable write-back memory, which KVM keeps coherent, and atomics are just atomics. What a
 //! claim wants to know about the state at entry ("MMU off") is recorded in registers on the way.
 
+pub mod byte_order;
 pub mod conduit;
 pub mod device_tree;
 pub mod entry;
 pub mod fault;
+pub mod features;
 pub mod interrupts;
+pub mod leftovers;
 pub mod memory;
 pub mod repeat;
+pub mod start;
 pub mod suspend;
 pub mod translation;
 pub mod undecodable;

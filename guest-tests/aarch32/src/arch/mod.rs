@@ -9,6 +9,7 @@
 
 pub mod conduit;
 pub mod entry;
+pub mod it_block;
 pub mod registers;
 pub mod translation;
 pub mod vectors;

@@ -21,6 +21,21 @@ pub fn mpidr() -> u32 {
     value
 }
 
+/// ACTLR: what the CPU is set to.
+#[must_use]
+pub fn auxiliary_control() -> u32 {
+    let value: u32;
+    // SAFETY: Reading ACTLR has no effect.
+    unsafe {
+        asm!(
+            "mrc p15, 0, {value}, c1, c0, 1",
+            value = out(reg) value,
+            options(nostack, nomem, preserves_flags),
+        );
+    }
+    value
+}
+
 /// CNTFRQ: ticks of the counter a second.
 #[must_use]
 pub fn counter_frequency() -> u32 {
@@ -110,6 +125,84 @@ pub fn write_uart(offset: u32, value: u32) {
     }
 }
 
+/// Reads a register of the interrupt controller, as `read_uart` does.
+#[must_use]
+pub fn read_gic(offset: u32) -> u32 {
+    let value: u32;
+    // SAFETY: The machine has a GICv3's distributor and redistributors from this address on, mapped
+    // as device memory.
+    unsafe {
+        asm!(
+            "ldr {value}, [{address}]",
+            value = out(reg) value,
+            address = in(reg) GIC + (offset & 0xF_FFFC),
+            options(nostack, preserves_flags),
+        );
+    }
+    value
+}
+
+/// Writes a register of the interrupt controller.
+pub fn write_gic(offset: u32, value: u32) {
+    // SAFETY: As for `read_gic`; interrupts are masked, and none of the registers that are written
+    // reaches memory.
+    unsafe {
+        asm!(
+            "str {value}, [{address}]",
+            value = in(reg) value,
+            address = in(reg) GIC + (offset & 0xF_FFFC),
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Has interrupts of group 1 and every priority signalled: ICC_SRE, ICC_PMR, ICC_IGRPEN1.
+pub fn enable_interrupts() {
+    // SAFETY: They decide which interrupts are signalled, and CPSR masks those.
+    unsafe {
+        asm!(
+            "mcr p15, 0, {system_registers}, c12, c12, 5",
+            "isb",
+            "mcr p15, 0, {every_priority}, c4, c6, 0",
+            "mcr p15, 0, {enabled}, c12, c12, 7",
+            "isb",
+            system_registers = in(reg) 7,
+            every_priority = in(reg) 0xFF,
+            enabled = in(reg) 1,
+            options(nostack, nomem, preserves_flags),
+        );
+    }
+}
+
+/// ICC_SGI1R: sends an interrupt.
+pub fn send_interrupt(low: u32, high: u32) {
+    // SAFETY: The interrupt becomes pending on a CPU that masks it.
+    unsafe {
+        asm!(
+            "mcrr p15, 0, {low}, {high}, c12",
+            "isb",
+            low = in(reg) low,
+            high = in(reg) high,
+            options(nostack, nomem, preserves_flags),
+        );
+    }
+}
+
+/// ICC_HPPIR1: the interrupt that would be taken first; 1023 is none.
+#[must_use]
+pub fn highest_pending() -> u32 {
+    let value: u32;
+    // SAFETY: Reading ICC_HPPIR1 has no effect.
+    unsafe {
+        asm!(
+            "mrc p15, 0, {value}, c12, c12, 2",
+            value = out(reg) value,
+            options(nostack, nomem, preserves_flags),
+        );
+    }
+    value
+}
+
 /// WFE: waits a moment, giving the processor away.
 pub fn wait_for_event() {
     // SAFETY: A hint, without effect on registers and memory.
@@ -122,4 +215,5 @@ pub fn wait_for_interrupt() {
     unsafe { asm!("wfi", options(nostack, nomem, preserves_flags)) }
 }
 
+const GIC: u32 = 0x0800_0000;
 const UART: u32 = 0x0900_0000;
