@@ -123,6 +123,11 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
         .map_err(|error| Failure::image(&args.image, &error).with_image_code(UNUSABLE))?;
     args.check_header(claim.as_ref())?;
     let mut config = args.config(claim.as_ref());
+    if args.host.is_el2() {
+        let contract = args.under_contract.contract();
+        contract.map(el2::check_contract).transpose()?;
+        el2::check_vcpus(config.vcpus)?;
+    }
     let ram = match Machine::new(config.clone(), &image) {
         Ok(machine) => machine.memory().region(),
         Err(error) => return Err(args.refuse(&error)),
@@ -217,6 +222,7 @@ impl Arguments {
             (true, _) if !self.load.is_empty() || !self.save.is_empty() => Err(Failure::new(
                 "--load and --save reach into a machine's memory, which at EL2 is QEMU's",
             )),
+            (true, _) if self.host_cpus.inside().is_some() => Err(el2::no_host_cpus()),
             (true, _) if self.strict_mmio => Err(Failure::new(
                 "--strict-mmio changes nothing at EL2: an access where no device is ends in an \
                  external abort there in any case",
@@ -309,6 +315,9 @@ impl Arguments {
     ) -> Result<u8, Failure> {
         let interrupt = Interrupt::watch()?;
         let el2 = El2::prepare(host, &interrupt)?;
+        if let Some(contract) = &config.contract {
+            El2::check(contract, &el2.probe(&interrupt)?)?;
+        }
         let promise = Promise {
             workarounds: Workarounds::NONE,
             words: claim.and_then(|claim| claim.el2.clone()),

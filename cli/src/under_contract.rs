@@ -73,6 +73,9 @@ pub(crate) fn lacking(contract: &Contract, claim: &Claim) -> Option<String> {
     {
         return Some("only core can show it, and KVM's own firmware answers".into());
     }
+    if let Some(words) = claim.el2.as_deref().filter(|words| names_a_machine(words)) {
+        return Some(format!("needs {words}"));
+    }
     let specification = ServedBy::Core(firmware::Dialect::Specification);
     match (claim.dialect, contract.served_by == specification) {
         (Some(NeededDialect::Specification), false) => {
@@ -91,6 +94,11 @@ pub(crate) fn lacking(contract: &Contract, claim: &Claim) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether the words for the program at EL2 ask for another firmware than it would have.
+fn names_a_machine(words: &str) -> bool {
+    words.split(' ').any(|word| !word.starts_with("memory="))
 }
 
 /// What this host is known to change of a contract though no guest relies on it, if that is all for
@@ -158,6 +166,11 @@ mod tests {
             ..claim()
         });
         assert_eq!(told, "holds with the specification's answers");
+        let told = lacking(Claim {
+            el2: Some("smccc=1.2 soc-id=1:2".into()),
+            ..claim()
+        });
+        assert_eq!(told, "needs smccc=1.2 soc-id=1:2");
         let told = lacking(Claim {
             firmware: Some(FirmwareKind::Core),
             ..claim()

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::emulator::Emulator;
 use crate::error::Error;
 use crate::host::Clock;
 use crate::latch::Cancel;
-use crate::qemu::{Qemu, Version};
+use crate::qemu::{Platform, Qemu, Version};
 use crate::session::Stdin;
 use crate::tail::Tail;
 
@@ -117,7 +117,11 @@ impl Board {
         let inherited = files.into_iter().flatten().map(OwnedFd::from).collect();
         let mut running = Running::start(&self.qemu, &arguments, inherited, stdin)?;
         let ended = running.pass_on(console, boot.time_limit, cancel);
-        let status = running.stop();
+        let status = match ended {
+            // It closes its output on its way out, a moment before it is gone.
+            Ok(Quiet::Ended) => running.stop(GRACE),
+            Ok(Quiet::TimeLimit) | Err(_) => running.stop(Duration::ZERO),
+        };
         let mut said = Vec::new();
         let rewound = log.rewind().and_then(|()| log.read_to_end(&mut said));
         rewound.map_err(failed)?;
@@ -143,23 +147,16 @@ impl Board {
         initrd: Option<&File>,
         log: &File,
     ) -> Vec<OsString> {
-        let fixed = "-nodefaults -no-user-config -display none -nic none -no-reboot \
-                     -M virt,virtualization=on,gic-version=3 \
-                     -chardev stdio,id=console,signal=off -serial chardev:console";
-        let mut arguments: Vec<OsString> = fixed.split_whitespace().map(Into::into).collect();
+        let platform = Platform {
+            machine: "gic-version=3".to_owned(),
+            cpu: &self.cpu,
+            cpus: self.cpus.into(),
+            memory_mib: self.memory_mib,
+            clock: self.clock,
+        };
+        let mut arguments = platform.arguments();
         let mut push = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
         push(&["-serial", &format!("file:{}", path(log))]);
-        push(&["-cpu", &self.cpu, "-smp", &self.cpus.to_string()]);
-        push(&["-m", &format!("{}M", self.memory_mib)]);
-        push(match self.clock {
-            Clock::Time => &["-accel", "tcg,thread=multi"],
-            Clock::Instructions => &[
-                "-accel",
-                "tcg,thread=single",
-                "-icount",
-                "shift=0,sleep=off",
-            ],
-        });
         push(&["-kernel", &path(program), "-append", append]);
         if let Some(initrd) = initrd {
             push(&["-initrd", &path(initrd)]);
@@ -237,10 +234,9 @@ impl Running {
         }
     }
 
-    /// Ends QEMU if it has not ended by itself; how it did.
-    fn stop(&mut self) -> Option<std::process::ExitStatus> {
-        // It closes its output on its way out, a moment before it is gone.
-        let status = self.emulator.finish(GRACE);
+    /// Ends QEMU if it has not ended by itself within `grace`; how it did.
+    fn stop(&mut self, grace: Duration) -> Option<ExitStatus> {
+        let status = self.emulator.finish(grace);
         self.messages.finish();
         status
     }

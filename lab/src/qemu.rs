@@ -95,6 +95,43 @@ impl Qemu {
     }
 }
 
+/// The emulated machine below whatever boots on it: QEMU's `virt` board with EL2, no device that
+/// was not asked for, and the first UART on QEMU's own input and output.
+pub(crate) struct Platform<'a> {
+    /// What is said of the board beyond that, behind commas.
+    pub(crate) machine: String,
+    /// QEMU's name of the CPU, and its properties.
+    pub(crate) cpu: &'a str,
+    pub(crate) cpus: u32,
+    pub(crate) memory_mib: u64,
+    pub(crate) clock: Clock,
+}
+
+impl Platform<'_> {
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let clock = match self.clock {
+            Clock::Time => "-accel tcg,thread=multi",
+            Clock::Instructions => "-accel tcg,thread=single -icount shift=0,sleep=off",
+        };
+        let before = format!(
+            "-nodefaults -no-user-config -display none -nic none -no-reboot \
+             -M virt,virtualization=on,{} -cpu",
+            self.machine
+        );
+        let behind = format!(
+            "{clock} -smp {} -m {}M -chardev stdio,id=console,signal=off -serial chardev:console",
+            self.cpus, self.memory_mib
+        );
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(OsString::from)
+                .collect::<Vec<_>>()
+        };
+        // What the user said of the CPU is one word, whatever is in it.
+        [words(&before), vec![self.cpu.into()], words(&behind)].concat()
+    }
+}
+
 /// The arguments that make `host` out of `kernel`, an initramfs and the channel's descriptor.
 pub(crate) fn arguments(
     host: &HostSpec,
@@ -110,43 +147,15 @@ pub(crate) fn arguments(
         MemoryTagging::On => ",mte=on",
         MemoryTagging::Off => "",
     };
-    let mut arguments: Vec<OsString> = Vec::new();
+    let platform = Platform {
+        machine: format!("gic-version={gic}{tagging}"),
+        cpu: &host.cpu,
+        cpus: host.cpus,
+        memory_mib: host.memory_mib.into(),
+        clock: host.clock,
+    };
+    let mut arguments = platform.arguments();
     let mut push = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
-    push(&[
-        "-nodefaults",
-        "-no-user-config",
-        "-display",
-        "none",
-        "-nic",
-        "none",
-        "-no-reboot",
-    ]);
-    push(&[
-        "-M",
-        &format!("virt,virtualization=on,gic-version={gic}{tagging}"),
-    ]);
-    push(&["-cpu", &host.cpu]);
-    push(match host.clock {
-        Clock::Time => &["-accel", "tcg,thread=multi"],
-        Clock::Instructions => &[
-            "-accel",
-            "tcg,thread=single",
-            "-icount",
-            "shift=0,sleep=off",
-        ],
-    });
-    push(&[
-        "-smp",
-        &host.cpus.to_string(),
-        "-m",
-        &format!("{}M", host.memory_mib),
-    ]);
-    push(&[
-        "-chardev",
-        "stdio,id=console,signal=off",
-        "-serial",
-        "chardev:console",
-    ]);
     push(&["-chardev", &format!("socket,id=channel,fd={channel}")]);
     push(&["-device", "virtio-serial-pci"]);
     push(&[

@@ -56,6 +56,8 @@ impl<'a> Log<'a> {
             ("reset", _) => End::Reset,
             ("crashed", _) => {
                 let what = self.errors.last().copied().unwrap_or("it did not say why");
+                // Whoever shows it says that too.
+                let what = what.strip_prefix("the guest crashed: ").unwrap_or(what);
                 End::Crashed(Crash::Reported(what.to_owned()))
             }
             _ => return None,

@@ -4,6 +4,7 @@
 //! initrd, and what the machine is to be stands in the bootargs. How the machine ended it says in its
 //! last line, on a UART that the guest never sees.
 
+mod contract;
 mod log;
 mod program;
 mod words;
@@ -11,6 +12,8 @@ mod words;
 use std::io::Write;
 use std::time::Instant;
 
+use vambrace_core::contract::Contract;
+use vambrace_core::vendor_hyp::Implementation;
 use vambrace_kvm::machine::{Aarch32, Config, Report};
 use vambrace_lab::board::{Board, Boot, Ended};
 use vambrace_lab::{Qemu, Stdin};
@@ -18,8 +21,10 @@ use vambrace_lab::{Qemu, Stdin};
 use crate::failure::Failure;
 use crate::host_choice::El2Host;
 use crate::interrupt::Interrupt;
+use crate::progress::say;
+pub(crate) use contract::check as check_contract;
 use log::Log;
-pub(crate) use words::{MAX_VCPUS, Promise};
+pub(crate) use words::{MAX_VCPUS, Promise, check_vcpus};
 
 /// QEMU, a CPU, and the program that is booted on it.
 #[derive(Debug)]
@@ -28,13 +33,17 @@ pub(crate) struct El2 {
     program: Vec<u8>,
 }
 
-/// What a CPU has that some guests need.
+/// What a CPU is, and has that some guests need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cpu {
     /// AArch32 at EL1.
     pub(crate) aarch32: Aarch32,
     /// Random numbers (FEAT_RNG).
     pub(crate) entropy: Entropy,
+    /// What it says it is.
+    pub(crate) implementation: Implementation,
+    /// CNTFRQ_EL0 in Hz.
+    pub(crate) frequency: u32,
 }
 
 /// Whether a CPU makes random numbers.
@@ -76,20 +85,14 @@ impl El2 {
             Err(error) => return Err(self.failure(error, interrupt)),
         };
         let log = Log::parse(&said);
-        let words = log.cpu.ok_or_else(|| log.silence())?;
-        let has = |word| words.split_whitespace().any(|it| it == word);
-        Ok(Cpu {
-            aarch32: if has("aarch32") {
-                Aarch32::Offered
-            } else {
-                Aarch32::Missing
-            },
-            entropy: if has("entropy") {
-                Entropy::Offered
-            } else {
-                Entropy::Missing
-            },
-        })
+        log.cpu.and_then(Cpu::parse).ok_or_else(|| log.silence())
+    }
+
+    /// Looks whether a guest on this CPU can have what is promised, and says what it sees besides.
+    pub(crate) fn check(contract: &Contract, cpu: &Cpu) -> Result<(), Failure> {
+        contract::check_cpu(contract, cpu)?;
+        say(contract::SEEN);
+        Ok(())
     }
 
     /// Runs a guest; what it writes goes to `console` as it comes.
@@ -103,7 +106,7 @@ impl El2 {
     ) -> Result<Report, Failure> {
         let mut board = self.board.clone();
         board.cpus = config.vcpus;
-        board.memory_mib = (config.memory >> 20).saturating_add(AROUND_THE_GUEST);
+        board.memory_mib = memory_mib(config.memory, image);
         let arguments = words::bootargs(config, promise)?;
         let boot = Boot {
             program: &self.program,
@@ -133,10 +136,44 @@ impl El2 {
     }
 }
 
+impl Cpu {
+    /// ` aarch32 entropy midr=410fd034 revidr=0 aidr=0 frequency=62500000`
+    fn parse(words: &str) -> Option<Self> {
+        let has = |word| words.split_whitespace().any(|it| it == word);
+        let value = |key: &str, radix| {
+            let mut words = words.split_whitespace();
+            let value = words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+            u64::from_str_radix(value?, radix).ok()
+        };
+        Some(Self {
+            aarch32: match has("aarch32") {
+                true => Aarch32::Offered,
+                false => Aarch32::Missing,
+            },
+            entropy: match has("entropy") {
+                true => Entropy::Offered,
+                false => Entropy::Missing,
+            },
+            implementation: Implementation {
+                midr: value("midr", 16)?,
+                revidr: value("revidr", 16)?,
+                aidr: value("aidr", 16)?,
+            },
+            frequency: value("frequency", 10)?.try_into().ok()?,
+        })
+    }
+}
+
 /// Why `--firmware kernel` cannot be had here.
 pub(crate) fn no_kernel() -> Failure {
     Failure::new("there is no kernel at EL2 whose firmware could answer")
         .with_hint("leave --firmware kernel out, or choose another --host")
+}
+
+/// Why `--host-cpus` changes nothing here.
+pub(crate) fn no_host_cpus() -> Failure {
+    Failure::new("--host-cpus is about the CPUs of a host with KVM; at EL2 each vCPU has its own")
+        .with_hint("leave --host-cpus out, or choose another --host")
 }
 
 /// Why nothing about KVM can be asked here.
@@ -145,7 +182,34 @@ pub(crate) fn no_kvm() -> Failure {
         .with_hint("name a host with KVM: --host local or --host lab")
 }
 
+/// What a board has for a guest with so much RAM, in MiB. QEMU puts the image 128 MiB above the start
+/// of RAM at most; behind it there is room for the guest.
+fn memory_mib(guest: u64, image: &[u8]) -> u64 {
+    let image = (image.len() as u64).div_ceil(1 << 20);
+    (guest >> 20).saturating_add(AROUND_THE_GUEST + image)
+}
+
 /// Booting takes a tenth of a second.
 const PROBE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
-/// In MiB: the program's, the board's own, and the image, which may lie in the middle of it all.
-const AROUND_THE_GUEST: u64 = 192;
+/// In MiB: what is below the image, and the board's device tree behind it.
+const AROUND_THE_GUEST: u64 = 160;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_is_known_by_the_words_of_its_program() {
+        let cpu = Cpu::parse(" entropy midr=f0510 revidr=0 aidr=2 frequency=1000000000").unwrap();
+        assert_eq!(
+            (cpu.aarch32, cpu.entropy),
+            (Aarch32::Missing, Entropy::Offered)
+        );
+        let Implementation { midr, revidr, aidr } = cpu.implementation;
+        assert_eq!((midr, revidr, aidr), (0xf_0510, 0, 2));
+        assert_eq!(cpu.frequency, 1_000_000_000);
+        for torn in ["", " aarch32", " midr=1 revidr=0 aidr=0 frequency=x"] {
+            assert_eq!(Cpu::parse(torn), None, "{torn}");
+        }
+    }
+}

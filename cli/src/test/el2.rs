@@ -4,6 +4,7 @@
 //! guests are, so that the transcripts can be held against its own.
 
 use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc;
@@ -13,7 +14,7 @@ use vambrace_core::firmware::Workarounds;
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::console;
 use vambrace_kvm::image::Needs;
-use vambrace_kvm::machine::{Aarch32, Config, Error};
+use vambrace_kvm::machine::{Aarch32, Config, Error, Machine};
 use vambrace_lab::Stdin;
 
 use super::Arguments;
@@ -141,8 +142,12 @@ impl<'a> Bench<'a> {
         promised: Promised<'a>,
         interrupt: &'a Interrupt,
     ) -> Result<Self, Failure> {
+        let contract = args.under_contract.contract();
         let el2 = El2::prepare(host, interrupt)?;
         let cpu = el2.probe(interrupt)?;
+        if let Some(contract) = contract {
+            El2::check(contract, &cpu)?;
+        }
         let place = Place {
             args,
             offer: El2Offer {
@@ -254,7 +259,10 @@ impl<'a> Bench<'a> {
     }
 
     fn judge(&self, image: &TestImage, mut config: Config) -> Result<Test, Failure> {
-        if config.contract.is_none() {
+        if config.contract.is_some() {
+            // It may promise another machine than this image's.
+            Machine::new(config.clone(), &image.bytes)?;
+        } else {
             config.psci_version = Some(self.place.offer.psci_version_of(&config)?);
         }
         let promise = Promise {
@@ -262,7 +270,8 @@ impl<'a> Bench<'a> {
             words: image.claim.as_ref().and_then(|claim| claim.el2.clone()),
         };
         let captured = Captured::default();
-        let mut console = captured.clone();
+        let limit = self.place.args.console_limit.bytes();
+        let mut console = Bounded(console::Console::new(captured.clone(), limit));
         let streams = (Stdin::Empty, &mut console as _);
         let report = self
             .el2
@@ -279,6 +288,22 @@ impl<'a> Bench<'a> {
             transcript: console.transcript,
             ..nothing_yet(image, Firmware::El2)
         })
+    }
+}
+
+/// What a guest prints, as far as it is kept.
+struct Bounded(console::Console<Captured>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            self.0.put(*byte);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -158,8 +158,8 @@ impl Arguments {
 
     /// Refuses options that would change nothing, or cannot be.
     fn check(&self) -> Result<(), Failure> {
-        if self.host.is_el2() && self.firmware.contains(&Firmware::Kernel) {
-            return Err(crate::el2::no_kernel());
+        if self.host.is_el2() {
+            self.check_for_el2()?;
         }
         let core = self.firmware().any(|firmware| firmware == Firmware::Core);
         if self.flip_answer.is_some() && !core {
@@ -171,6 +171,20 @@ impl Arguments {
         let answers = self.firmware().any(|firmware| firmware != Firmware::Kernel);
         self.dialect
             .map_or(Ok(()), |dialect| dialect.check(answers))
+    }
+
+    /// Refuses what no test at EL2 can have.
+    fn check_for_el2(&self) -> Result<(), Failure> {
+        if self.firmware.contains(&Firmware::Kernel) {
+            return Err(crate::el2::no_kernel());
+        }
+        if self.host_cpus.inside().is_some() {
+            return Err(crate::el2::no_host_cpus());
+        }
+        self.cpus.map_or(Ok(()), crate::el2::check_vcpus)?;
+        let contract = self.under_contract.contract();
+        contract.map(crate::el2::check_contract).transpose()?;
+        Ok(())
     }
 
     fn time_limit(&self) -> Duration {
@@ -239,10 +253,19 @@ mod tests {
     }
 
     #[test]
-    fn at_el2_there_is_no_kernel_to_answer() {
+    fn what_no_test_at_el2_can_have_is_refused() {
         let refused = arguments(&["--host=el2", "--firmware=kernel"]).check();
         assert!(refused.unwrap_err().message().contains("no kernel at EL2"));
-        for allowed in ["--firmware=core", "--firmware=el2", "--dialect=spec"] {
+        let refused = arguments(&["--host=el2", "--cpus=9"]).check().unwrap_err();
+        assert!(refused.message().contains("8 at most"));
+        let refused = arguments(&["--host=el2", "--host-cpus=0"]).check();
+        assert!(refused.unwrap_err().message().contains("--host-cpus"));
+        for allowed in [
+            "--cpus=8",
+            "--firmware=core",
+            "--firmware=el2",
+            "--dialect=spec",
+        ] {
             assert!(arguments(&["--host=el2", allowed]).check().is_ok());
         }
     }
