@@ -44,8 +44,9 @@ pub(crate) const SETTABLE_PSCI_VERSIONS: [(&str, PsciVersions); 5] = [
     ("1.3", PsciVersions::V1_3),
 ];
 
-/// The same words as in the headers of guest tests, where those have one.
-pub(crate) const PSCI_OPTIONS: [(&str, PsciOptions); 11] = [
+/// Optional functions of PSCI. The same words as in the headers of guest tests, where those have
+/// one.
+pub const PSCI_OPTIONS: [(&str, PsciOptions); 11] = [
     ("cpu-freeze", PsciOptions::CPU_FREEZE),
     ("default-suspend", PsciOptions::CPU_DEFAULT_SUSPEND),
     ("node-hw-state", PsciOptions::NODE_HW_STATE),

@@ -1,7 +1,7 @@
-//! Instructions from guest to guest at EL2, and what the program there weighs.
+//! What the program at EL2 costs: calls, its way to the guest, its weight.
 //!
-//! Nothing is between a guest's call and core but that program. The board's clock counts instructions, its only guest is the benching one, and nothing else runs
-//! on it: the same numbers come on every machine. KVM's own are in the group beside.
+//! The board's clock counts instructions, its only guest is the benching one, and nothing else runs
+//! on it: the same numbers come on every machine, in every run.
 
 use anyhow::{Context, Result, ensure};
 use elf::ElfBytes;
@@ -10,36 +10,71 @@ use elf::endian::LittleEndian;
 
 use super::counts;
 use super::figure::{Figure, Group, Worth};
+use super::guest_to_guest::{self, Call};
 use crate::process;
 use crate::workspace::{SOFTFLOAT_TARGET, Workspace};
 
-pub(super) fn count(workspace: &Workspace) -> Result<Vec<Group>> {
+/// What each call takes.
+pub(super) fn count(workspace: &Workspace) -> Result<Vec<Call>> {
+    let mut all = Vec::new();
+    for guest in guest_to_guest::guests(workspace)? {
+        all.extend(calls(&run(workspace, &guest)?)?);
+    }
+    Ok(all)
+}
+
+/// The program itself: its way to the guest, and its weight.
+pub(super) fn measure(workspace: &Workspace) -> Result<Vec<Group>> {
+    Ok(vec![
+        boot(&run(workspace, "counts_boot")?)?,
+        weight(workspace)?,
+    ])
+}
+
+/// What a guest prints on a board whose clock counts instructions.
+fn run(workspace: &Workspace, guest: &str) -> Result<String> {
     let mut run = workspace.command(workspace.host_program());
     run.args(["run", "--host", HOST, "--dialect", "kvm"]);
     run.args(["--timeout", "300"]);
-    run.arg(workspace.guest_programs().join("examples/bench_calls"));
+    run.arg(workspace.guest_programs().join("examples").join(guest));
     let run = process::separate(run)?;
     ensure!(
         run.status.success(),
-        "counting at {HOST} ended with {}: {}",
+        "counting with {guest} at {HOST} ended with {}: {}",
         run.status,
         run.errors.trim_end()
     );
-    Ok(vec![calls(&run.output)?, weight(workspace)?])
+    Ok(run.output)
 }
 
-fn calls(output: &str) -> Result<Group> {
+fn calls(output: &str) -> Result<Vec<Call>> {
     let counts = counts(output);
     ensure!(!counts.is_empty(), "the guest at {HOST} counted nothing");
-    let figures = counts.into_iter().map(|(kind, count)| {
+    let calls = counts.into_iter().map(|(kind, count)| {
         let goal = GOALS.iter().find(|(of, _)| *of == kind);
-        Figure::new(kind, count).with_goal(goal.map(|(_, goal)| *goal))
+        Call {
+            count,
+            goal: goal.map(|(_, goal)| *goal),
+            floor: None,
+            answered_by: "el2",
+            kind,
+        }
     });
+    Ok(calls.collect())
+}
+
+fn boot(output: &str) -> Result<Group> {
+    let counts = counts(output);
+    let found = counts.iter().find(|(kind, _)| kind == "boot");
+    let (_, counter) = found.context("the guest did not tell when it began")?;
+    let value = counter
+        .checked_sub(BEFORE_ENTRY)
+        .context("the guest began before the program did")?;
     Ok(Group {
-        key: "at-el2",
-        title: format!("from guest to guest on {HOST}, instructions a call"),
+        key: "el2-boot",
+        title: format!("from the first instruction at EL2 to the guest's on {HOST}, instructions"),
         worth: Worth::Lasting,
-        figures: figures.collect(),
+        figures: vec![Figure::new("boot, one vCPU", value)],
     })
 }
 
@@ -56,14 +91,17 @@ fn weight(workspace: &Workspace) -> Result<Group> {
         key: "el2-image",
         title: format!("the program at EL2, {SOFTFLOAT_TARGET}, bytes that are loaded"),
         worth: Worth::Lasting,
-        figures: vec![Figure::new("code, constants and tables", value).with_goal(Some(96 << 10))],
+        figures: vec![Figure::new("code, constants and data", value).with_goal(Some(96 << 10))],
     })
 }
 
-const HOST: &str = "el2:max:icount";
+pub(super) const HOST: &str = "el2:max:icount";
 
 /// What a call shall not exceed there and back.
 const GOALS: [(&str, u64); 2] = [("psci-version", 300), ("unknown", 300)];
+/// What the counter is at the program's first instruction if that one reads it: QEMU's own way there
+/// from reset is six instructions, and a reading counts itself.
+const BEFORE_ENTRY: u64 = 7;
 
 #[cfg(test)]
 mod tests {
@@ -71,14 +109,21 @@ mod tests {
 
     #[test]
     fn a_goal_belongs_to_its_kind() {
-        let group = calls("bench: psci-version 4000 1184016\nbench: affinity-info 4000 4000\n");
-        let figures = group.unwrap().figures;
-        assert_eq!((figures[0].value, figures[0].goal), (296, Some(300)));
-        assert_eq!((figures[1].value, figures[1].goal), (1, None));
+        let output = "bench: psci-version 4000 1184016\nbench: affinity-info 4000 4000\n";
+        let calls = calls(output).unwrap();
+        assert_eq!((calls[0].count, calls[0].goal), (296, Some(300)));
+        assert_eq!((calls[1].count, calls[1].goal), (1, None));
     }
 
     #[test]
     fn a_guest_that_counts_nothing_is_an_error() {
         assert!(calls("claim: x\n").is_err());
+    }
+
+    #[test]
+    fn qemus_own_instructions_are_not_the_programs() {
+        let group = boot("claim: x\nbench: boot 1 551555\n").unwrap();
+        assert_eq!(group.figures, [Figure::new("boot, one vCPU", 551_548)]);
+        assert!(boot("bench: boot 1 6\n").is_err());
     }
 }

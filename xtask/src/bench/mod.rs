@@ -14,6 +14,7 @@ mod inside_core;
 mod size;
 mod stack;
 mod table;
+mod under_kvm;
 
 use anyhow::Result;
 use std::process::ExitCode;
@@ -65,7 +66,7 @@ type Part = fn(&Workspace) -> Result<Vec<Group>>;
 const PARTS: [Part; 5] = [
     size::measure,
     inside_core::count,
-    at_el2::count,
+    at_el2::measure,
     contracts::measure,
     guest_to_guest::count,
 ];

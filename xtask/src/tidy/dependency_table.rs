@@ -44,7 +44,6 @@ pub(super) const ROOMS: [Room; 12] = [
         may_use: &["vambrace-core"],
         external: External::Only(&[
             "aarch64-cpu",
-            "dtoolkit",
             "elf",
             "heapless",
             "log",
