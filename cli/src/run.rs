@@ -124,9 +124,7 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     args.check_header(claim.as_ref())?;
     let mut config = args.config(claim.as_ref());
     if args.host.is_el2() {
-        let contract = args.under_contract.contract();
-        contract.map(el2::check_contract).transpose()?;
-        el2::check_vcpus(config.vcpus)?;
+        el2::check(config.contract.as_ref(), Some(config.vcpus))?;
     }
     let ram = match Machine::new(config.clone(), &image) {
         Ok(machine) => machine.memory().region(),

@@ -239,8 +239,8 @@ const HCRX: u64 = 0b111 | 1 << 11 | 1 << 14 | 1 << 15 | 1 << 17 | 1 << 22 | 1 <<
 /// SCTLR_EL1 out of reset: nothing but RES1.
 const SCTLR: u64 = 0x00c5_0078;
 const SCTLR_E0E: u64 = 1 << 24;
-const SCTLR_EE: u64 = 1 << 25;
+pub(super) const SCTLR_EE: u64 = 1 << 25;
 
 /// PSTATE.
-const PSTATE_LEVEL: u64 = 0b11 << 2;
-const CPSR_E: u64 = 1 << 9;
+pub(super) const PSTATE_LEVEL: u64 = 0b11 << 2;
+pub(super) const CPSR_E: u64 = 1 << 9;

@@ -7,6 +7,7 @@ use aarch64_cpu::registers::{
 use tock_registers::interfaces::{Readable as _, Writeable as _};
 
 use super::features::Feature;
+use super::guest::{CPSR_E, PSTATE_LEVEL, SCTLR_EE};
 use super::registers::{write_ifsr32_el2, write_spsr_abt, write_spsr_und};
 use super::vectors::Frame;
 use crate::syndrome::PSTATE_AARCH32;
@@ -174,7 +175,6 @@ const EXTERNAL_ABORT_OF_WALK: u64 = 0b01_0100;
 
 const SCTLR_V: u64 = 1 << 13;
 const SCTLR_SPAN: u64 = 1 << 23;
-const SCTLR_EE: u64 = 1 << 25;
 const SCTLR_TE: u64 = 1 << 30;
 const SCTLR_DSSBS32: u64 = 1 << 31;
 const SCTLR_DSSBS: u64 = 1 << 44;
@@ -182,7 +182,6 @@ const SCTLR_SPINTMASK: u64 = 1 << 62;
 const TTBCR_EAE: u64 = 1 << 31;
 
 const PSTATE_STACK: u64 = 1 << 0;
-const PSTATE_LEVEL: u64 = 0b11 << 2;
 const PSTATE_SSBS: u64 = 1 << 12;
 const PSTATE_ALLINT: u64 = 1 << 13;
 const PSTATE_PAN: u64 = 1 << 22;
@@ -195,7 +194,6 @@ const CPSR_T: u64 = 1 << 5;
 const CPSR_F: u64 = 1 << 6;
 const CPSR_I: u64 = 1 << 7;
 const CPSR_A: u64 = 1 << 8;
-const CPSR_E: u64 = 1 << 9;
 const CPSR_DIT: u64 = 1 << 21;
 const CPSR_SSBS: u64 = 1 << 23;
 /// N, Z, C, V, Q and GE.

@@ -15,7 +15,7 @@ use super::Cpu;
 use crate::failure::Failure;
 
 /// Refuses what the program at EL2 keeps on no CPU; gives the dialect in which core answers.
-pub(crate) fn check(contract: &Contract) -> Result<Dialect, Failure> {
+pub(super) fn check(contract: &Contract) -> Result<Dialect, Failure> {
     let ServedBy::Core(dialect) = contract.served_by else {
         let what = "a kernel's own answers, and there is no kernel";
         return Err(refusal(what, "--served-by core"));

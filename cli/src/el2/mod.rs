@@ -22,9 +22,15 @@ use crate::failure::Failure;
 use crate::host_choice::El2Host;
 use crate::interrupt::Interrupt;
 use crate::progress::say;
-pub(crate) use contract::check as check_contract;
 use log::Log;
-pub(crate) use words::{MAX_VCPUS, Promise, check_vcpus};
+pub(crate) use words::{MAX_VCPUS, Promise};
+
+/// Refuses what no board at EL2 has, before one is made.
+pub(crate) fn check(contract: Option<&Contract>, vcpus: Option<u16>) -> Result<(), Failure> {
+    vcpus.map_or(Ok(()), words::check_vcpus)?;
+    contract.map(contract::check).transpose()?;
+    Ok(())
+}
 
 /// QEMU, a CPU, and the program that is booted on it.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ pub(crate) struct Promise {
 pub(crate) const MAX_VCPUS: u16 = 8;
 
 /// Refuses more vCPUs than a machine at EL2 can have.
-pub(crate) fn check_vcpus(vcpus: u16) -> Result<(), Failure> {
+pub(super) fn check_vcpus(vcpus: u16) -> Result<(), Failure> {
     if vcpus <= MAX_VCPUS {
         return Ok(());
     }

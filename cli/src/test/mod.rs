@@ -181,10 +181,7 @@ impl Arguments {
         if self.host_cpus.inside().is_some() {
             return Err(crate::el2::no_host_cpus());
         }
-        self.cpus.map_or(Ok(()), crate::el2::check_vcpus)?;
-        let contract = self.under_contract.contract();
-        contract.map(crate::el2::check_contract).transpose()?;
-        Ok(())
+        crate::el2::check(self.under_contract.contract(), self.cpus)
     }
 
     fn time_limit(&self) -> Duration {
