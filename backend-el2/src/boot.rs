@@ -33,6 +33,11 @@ pub(crate) fn boot_cpu(device_tree: u64) -> ! {
         probe();
     }
     let machine = make(&board, &config, place);
+    log::info!(
+        "begin: {} vCPUs, {} MiB",
+        machine.affinities.len(),
+        config.memory >> 20
+    );
     devices::switch_distributor_on(UART_INTERRUPT);
     for (index, affinity) in machine.affinities.iter().enumerate().skip(1) {
         if let Err(code) = real_firmware::cpu_on(*affinity, index) {

@@ -2,7 +2,8 @@
 //!
 //! The board has two PL011s. The first is the guest's and its bytes are passed on as they come; the
 //! second is the program's own, which no guest reaches, and what it says is read when the board is
-//! off. All files are in memory, so that a run leaves none behind.
+//! off; until it has said something, the guest is given no input. All files are in memory, so that a
+//! run leaves none behind.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -115,7 +116,8 @@ impl Board {
         let arguments = self.arguments(boot.arguments, &program, initrd.as_ref(), &shared);
         let files = [Some(program), initrd, Some(shared)];
         let inherited = files.into_iter().flatten().map(OwnedFd::from).collect();
-        let mut running = Running::start(&self.qemu, &arguments, inherited, stdin)?;
+        let heard = log.try_clone().map_err(failed)?;
+        let mut running = Running::start(&self.qemu, &arguments, inherited, (stdin, heard))?;
         let ended = running.pass_on(console, boot.time_limit, cancel);
         let status = match ended {
             // It closes its output on its way out, a moment before it is gone.
@@ -172,6 +174,8 @@ struct Running {
     /// Until it is passed on.
     output: Option<ChildStdout>,
     messages: Tail,
+    /// Whoever waits for the program's first word hears when this is dropped.
+    _under_way: mpsc::Sender<()>,
 }
 
 /// Why nothing more comes.
@@ -186,18 +190,24 @@ impl Running {
         qemu: &Qemu,
         arguments: &[OsString],
         inherited: Vec<OwnedFd>,
-        stdin: Stdin,
+        (stdin, log): (Stdin, File),
     ) -> Result<Self, Error> {
         let input = match stdin {
             Stdin::Empty => Stdio::null(),
             Stdin::Bytes(_) | Stdin::Inherit => Stdio::piped(),
         };
         let (emulator, streams) = Emulator::start(qemu, arguments, inherited, input)?;
+        let (under_way, ended) = mpsc::channel();
         if let Some(input) = streams.input {
-            std::thread::spawn(move || feed(stdin, input));
+            std::thread::spawn(move || {
+                if has_begun(&log, &ended) {
+                    feed(stdin, input);
+                }
+            });
         }
         Ok(Self {
             emulator,
+            _under_way: under_way,
             output: Some(streams.output),
             messages: Tail::of(streams.messages, MESSAGES_KEPT),
         })
@@ -252,6 +262,19 @@ fn read_all(mut output: ChildStdout, sender: &mpsc::Sender<Vec<u8>>) {
     }
 }
 
+/// Waits for the program's first word; false if QEMU has ended without one. Before it nobody has
+/// switched the guest's UART on, and QEMU forgets what has arrived when that happens.
+fn has_begun(log: &File, ended: &mpsc::Receiver<()>) -> bool {
+    loop {
+        if log.metadata().is_ok_and(|log| log.len() > 0) {
+            return true;
+        }
+        if ended.recv_timeout(SOON) == Err(RecvTimeoutError::Disconnected) {
+            return false;
+        }
+    }
+}
+
 /// Gives the guest its input until either ends.
 fn feed(stdin: Stdin, mut input: ChildStdin) {
     // A guest that has ended reads nothing more.
@@ -290,6 +313,8 @@ const OLDEST_WITH_TWO_UARTS: Version = Version(9, 1, 0);
 const MESSAGES_KEPT: usize = 64 << 10;
 /// How often cancellation and time limit are looked at while nothing comes.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often the log is looked at until there is a word in it.
+const SOON: Duration = Duration::from_millis(5);
 /// For QEMU's own end.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -309,6 +334,26 @@ mod tests {
         assert!(at("chardev:console") < at(&format!("file:{}", path(&log))));
         assert_eq!(at("-initrd"), None);
         assert_eq!(words.last().unwrap(), "a b");
+    }
+
+    #[test]
+    fn input_waits_for_the_programs_first_word() {
+        let mut log = in_memory("test", b"").unwrap();
+        let (under_way, ended) = mpsc::channel();
+        let heard = log.try_clone().unwrap();
+        let waiting = std::thread::spawn(move || has_begun(&heard, &ended));
+        assert!(!waiting.is_finished());
+        log.write_all(b"begin\n").unwrap();
+        assert!(waiting.join().unwrap());
+        drop(under_way);
+    }
+
+    #[test]
+    fn a_program_that_ends_without_a_word_gets_no_input() {
+        let log = in_memory("test", b"").unwrap();
+        let (under_way, ended) = mpsc::channel();
+        drop(under_way);
+        assert!(!has_begun(&log, &ended));
     }
 
     #[test]
