@@ -28,7 +28,9 @@ pub(crate) fn run(machine: &Machine, cpu: usize) -> ! {
 pub(crate) fn settle(machine: &Machine, cpu: usize, frame: &mut Frame, mut entry: Entry) {
     loop {
         entry = match entry {
-            Entry::Start(state) => return start(machine, cpu, frame, &state),
+            Entry::Start(state) | Entry::Restart(state) => {
+                return start(machine, cpu, frame, &state);
+            }
             Entry::Continue => return,
             Entry::Resume(results) => return write_results(frame, &results),
             Entry::Wait => wait(machine, cpu),

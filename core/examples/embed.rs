@@ -35,6 +35,10 @@ fn run(mut tell: impl FnMut(VcpuId, String)) -> Result<(), ConfigError> {
                 *pc = state.pc();
                 format!("starts at {pc:#x} with {}", state.x0())
             }
+            Entry::Restart(state) => {
+                *pc = state.pc();
+                format!("begins again at {pc:#x} with {}", state.x0())
+            }
             Entry::Continue => hvc(&mut vm, cpu, next_call(pc)),
             Entry::Resume(values) => format!("wakes and hears {:x?}", values.registers()),
             Entry::Park | Entry::Wait => "stays outside".into(),

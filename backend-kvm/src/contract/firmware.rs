@@ -4,7 +4,7 @@ use vambrace_core::contract::{ServedBy, ServiceLimit, Subject};
 use vambrace_core::firmware::Services;
 use vambrace_core::psci::PsciOptions;
 
-use super::order::{Order, compare, optional, tell};
+use super::order::{Order, compare, tell};
 use super::witness::Witness;
 use crate::sys::{Capability, FilterAction, RegisterId, VcpuOps, VmOps};
 
@@ -27,7 +27,7 @@ impl Order<'_> {
             let level = self.contract.workarounds.level(workaround);
             let value = workaround.register_value(level);
             // A kernel without the register answers as one with level 0.
-            if value != 0 || optional(vcpu, register)?.is_some() {
+            if value != 0 || vcpu.optional_register(register)?.is_some() {
                 tell(
                     vcpu,
                     Subject::Workaround(workaround),
@@ -84,7 +84,9 @@ impl Order<'_> {
         for (bitmap, register) in RegisterId::BITMAPS {
             let promised = self.contract.services.register(bitmap);
             let unasked = self.kernel.services(bitmap);
-            if optional(vcpu, register)?.is_some() || unasked != ServiceLimit::Fixed(promised) {
+            if vcpu.optional_register(register)?.is_some()
+                || unasked != ServiceLimit::Fixed(promised)
+            {
                 tell(vcpu, Subject::Services(bitmap), register, promised, witness)?;
             }
         }
@@ -103,7 +105,7 @@ impl Order<'_> {
             let mut offered = match self.kernel.services(bitmap) {
                 ServiceLimit::Chosen(bits) | ServiceLimit::Fixed(bits) => bits,
             };
-            if let Some(on) = optional(vcpu, register)? {
+            if let Some(on) = vcpu.optional_register(register)? {
                 offered |= on;
                 let subject = Subject::Services(bitmap);
                 tell(vcpu, subject, register, promised & offered, witness)?;

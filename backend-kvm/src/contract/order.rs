@@ -14,9 +14,7 @@ use vm_memory::GuestAddress;
 
 use super::witness::{Difference, Witness, is_refusal};
 use crate::layout;
-use crate::sys::{
-    self, Capability, Errno, GicOps, Host, Kick, RegisterId, VcpuFeatures, VcpuOps, VmOps,
-};
+use crate::sys::{self, Capability, GicOps, Host, Kick, RegisterId, VcpuFeatures, VcpuOps, VmOps};
 
 /// A contract that is being told to a kernel.
 #[derive(Debug, Clone, Copy)]
@@ -193,7 +191,7 @@ impl<'a> Order<'a> {
             return Ok(());
         }
         // Kernels without the offset do not have the register either.
-        let now = optional(vcpu, CNTPCT_EL0)?.unwrap_or(0);
+        let now = vcpu.optional_register(CNTPCT_EL0)?.unwrap_or(0);
         match vm.set_counter_offset(now) {
             Ok(()) => Ok(()),
             Err(error) => witness.refused(Subject::PhysicalCounter, error),
@@ -337,15 +335,6 @@ pub(super) fn compare<W: Witness>(
         written,
         read,
     })
-}
-
-/// The value of a register that older kernels do not have.
-pub(super) fn optional<V: VcpuOps>(vcpu: &V, register: RegisterId) -> sys::Result<Option<u64>> {
-    match vcpu.register(register) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.errno == Errno::ENOENT => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// The bits of guest address that machines have which name none.

@@ -4,7 +4,7 @@ use vambrace_core::contract::{ServedBy, Subject};
 use vambrace_core::cpu::IdRegister;
 use vambrace_core::vendor_hyp::Implementation;
 
-use super::order::{Order, PMCR_N, compare, identity, optional};
+use super::order::{Order, PMCR_N, compare, identity};
 use super::witness::{Difference, Unkept, Witness};
 use crate::sys::{Hardware, RegisterId, VcpuFeatures, VcpuOps};
 
@@ -37,7 +37,7 @@ impl Order<'_> {
             let register = RegisterId::PSCI_VERSION;
             self.look(vcpu, Subject::PsciVersion, register, version, witness)?;
             for (bitmap, register) in RegisterId::BITMAPS {
-                if optional(vcpu, register)?.is_some() {
+                if vcpu.optional_register(register)?.is_some() {
                     let promised = self.contract.services.register(bitmap);
                     self.look(vcpu, Subject::Services(bitmap), register, promised, witness)?;
                 }
@@ -52,7 +52,7 @@ impl Order<'_> {
         for (workaround, register) in RegisterId::WORKAROUNDS {
             let subject = Subject::Workaround(workaround);
             if !witness.has_refused(subject)
-                && let Some(read) = optional(vcpu, register)?
+                && let Some(read) = vcpu.optional_register(register)?
             {
                 let level = self.contract.workarounds.level(workaround);
                 compare(subject, workaround.register_value(level), read, witness)?;

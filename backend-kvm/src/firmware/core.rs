@@ -135,6 +135,9 @@ impl Core {
                         .expect("the page of stolen time has room for every vCPU");
                 }
             }
+            Entry::Restart(state) => {
+                registers::restart(vcpu, self.surroundings.features, &state)?;
+            }
             Entry::Resume(results) => {
                 let function = self.vcpus[index].suspended_by.load(Ordering::Relaxed);
                 self.write_results(vcpu, FunctionId::new(function), &results)?;

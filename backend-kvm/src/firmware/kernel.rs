@@ -95,7 +95,7 @@ impl Kernel {
         vcpu.set_mp_state(MpState::Suspended)
     }
 
-    /// The interrupt is there: the vCPU starts as after CPU_ON. A vCPU that was made with POWER_OFF
+    /// The interrupt is there: the vCPU starts as after CPU_ON, but its timers run on. A vCPU that was made with POWER_OFF
     /// is initialised with it again, as kernels before Linux 6.5 demand, and then turned on.
     fn resume<V: VcpuOps>(
         &self,
@@ -103,9 +103,8 @@ impl Kernel {
         vcpu: &mut V,
         state: &ResetState,
     ) -> sys::Result<()> {
-        vcpu.init(Self::features(self.features, index))?;
-        vcpu.set_mp_state(MpState::Runnable)?;
-        registers::set_reset_state(vcpu, state)
+        registers::restart(vcpu, Self::features(self.features, index), state)?;
+        vcpu.set_mp_state(MpState::Runnable)
     }
 
     fn suspended(&self) -> MutexGuard<'_, Option<ResetState>> {

@@ -5,7 +5,7 @@ use vambrace_core::psci::{PsciOptions, PsciVersion};
 
 use super::promise::Promise;
 use super::{Config, Error, Features, FirmwareKind, core_config, promise, setup};
-use crate::sys::{Capability, Errno, Host, RegisterId, VcpuOps, VmOps};
+use crate::sys::{Capability, Host, RegisterId, VcpuOps, VmOps};
 
 /// What matters of a host before a machine is made for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,12 +123,14 @@ impl Registers {
         };
         let levels = registers.workarounds.iter_mut();
         for (value, (_, register)) in levels.zip(RegisterId::WORKAROUNDS) {
-            *value = optional(vcpu, register)?;
+            *value = vcpu.optional_register(register)?;
         }
         let bitmaps = registers.bitmaps.iter_mut();
         for (value, (bitmap, register)) in bitmaps.zip(RegisterId::BITMAPS) {
             // All that KVM has is on at first, but for the youngest services.
-            *value = optional(vcpu, register)?.map(|on| on | Services::DISCOVERY.register(bitmap));
+            *value = vcpu
+                .optional_register(register)?
+                .map(|on| on | Services::DISCOVERY.register(bitmap));
         }
         Ok(registers)
     }
@@ -153,18 +155,10 @@ fn psci_version<V: VcpuOps>(vcpu: &V) -> Result<PsciVersion, Error> {
         .ok_or(Error::PsciVersion { offered })
 }
 
-/// The value of a register that older kernels do not have.
-fn optional<V: VcpuOps>(vcpu: &V, register: RegisterId) -> Result<Option<u64>, Error> {
-    match vcpu.register(register) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.errno == Errno::ENOENT => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::Errno;
     use crate::sys::Operation;
     use crate::sys::fake::FakeHost;
 

@@ -200,6 +200,15 @@ pub trait VcpuOps: Send {
     /// Reads a register (KVM_GET_ONE_REG).
     fn register(&self, register: RegisterId) -> Result<u64>;
 
+    /// Reads a register that older kernels do not have (ENOENT): None where it is not.
+    fn optional_register(&self, register: RegisterId) -> Result<Option<u64>> {
+        match self.register(register) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.errno == Errno::ENOENT => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes a register (KVM_SET_ONE_REG).
     fn set_register(&mut self, register: RegisterId, value: u64) -> Result<()>;
 

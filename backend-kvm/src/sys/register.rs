@@ -50,6 +50,14 @@ impl RegisterId {
     pub const ID_AA64MMFR0_EL1: Self = Self::system(3, 0, 0, 7, 0);
     /// SCTLR_EL1.
     pub const SCTLR_EL1: Self = Self::system(3, 0, 1, 0, 0);
+    /// CNTV_CTL_EL0.
+    pub const CNTV_CTL_EL0: Self = Self::system(3, 3, 14, 3, 1);
+    /// CNTV_CVAL_EL0, which KVM has by the encoding of CNTVCT_EL0.
+    pub const CNTV_CVAL_EL0: Self = Self::system(3, 3, 14, 0, 2);
+    /// CNTP_CTL_EL0 (Linux 6.4).
+    pub const CNTP_CTL_EL0: Self = Self::system(3, 3, 14, 2, 1);
+    /// CNTP_CVAL_EL0 (Linux 6.4).
+    pub const CNTP_CVAL_EL0: Self = Self::system(3, 3, 14, 2, 2);
     /// TTBR0_EL1.
     pub const TTBR0_EL1: Self = Self::system(3, 0, 2, 0, 0);
     /// TTBR1_EL1.
@@ -219,6 +227,10 @@ const NAMES: &[(RegisterId, &str)] = &[
     (RegisterId::PMCR_EL0, "PMCR_EL0"),
     (RegisterId::SVE_VLS, "KVM_REG_ARM64_SVE_VLS"),
     (RegisterId::SCTLR_EL1, "SCTLR_EL1"),
+    (RegisterId::CNTV_CTL_EL0, "CNTV_CTL_EL0"),
+    (RegisterId::CNTV_CVAL_EL0, "CNTV_CVAL_EL0"),
+    (RegisterId::CNTP_CTL_EL0, "CNTP_CTL_EL0"),
+    (RegisterId::CNTP_CVAL_EL0, "CNTP_CVAL_EL0"),
     (RegisterId::TTBR0_EL1, "TTBR0_EL1"),
     (RegisterId::TTBR1_EL1, "TTBR1_EL1"),
     (RegisterId::TCR_EL1, "TCR_EL1"),
@@ -273,6 +285,11 @@ mod tests {
         assert_eq!(RegisterId::AIDR_EL1.raw(), 0x6030_0000_0013_c807);
         assert_eq!(RegisterId::ID_AA64MMFR0_EL1.raw(), 0x6030_0000_0013_c038);
         assert_eq!(RegisterId::SCTLR_EL1.raw(), 0x6030_0000_0013_c080);
+        // Linux's KVM_REG_ARM_TIMER_CTL, TIMER_CVAL, PTIMER_CTL and PTIMER_CVAL.
+        assert_eq!(RegisterId::CNTV_CTL_EL0.raw(), 0x6030_0000_0013_df19);
+        assert_eq!(RegisterId::CNTV_CVAL_EL0.raw(), 0x6030_0000_0013_df02);
+        assert_eq!(RegisterId::CNTP_CTL_EL0.raw(), 0x6030_0000_0013_df11);
+        assert_eq!(RegisterId::CNTP_CVAL_EL0.raw(), 0x6030_0000_0013_df12);
         assert_eq!(RegisterId::TTBR0_EL1.raw(), 0x6030_0000_0013_c100);
         assert_eq!(RegisterId::TTBR1_EL1.raw(), 0x6030_0000_0013_c101);
         assert_eq!(RegisterId::TCR_EL1.raw(), 0x6030_0000_0013_c102);

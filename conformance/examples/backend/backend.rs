@@ -16,6 +16,8 @@ use vambrace_core::{Entry, Lent, Outcome, SystemEvent, Vm};
 pub(crate) trait Cpu {
     /// Resets it and sets PC, PSTATE, x0 and SCTLR_EL1.EE.
     fn reset(&mut self, state: &ResetState);
+    /// The same, but its timers and interrupts stay: it wakes from a powerdown state.
+    fn restart(&mut self, state: &ResetState);
     /// Runs it until it calls firmware, or somebody kicks it.
     fn run(&mut self) -> Exit;
     /// x0 to x17.
@@ -69,6 +71,10 @@ impl<const N: usize> Backend<N> {
             entry = match entry {
                 Entry::Start(state) => {
                     cpu.reset(&state);
+                    self.run(vcpu, cpu)
+                }
+                Entry::Restart(state) => {
+                    cpu.restart(&state);
                     self.run(vcpu, cpu)
                 }
                 Entry::Continue => self.run(vcpu, cpu),

@@ -77,6 +77,11 @@ impl Cpu for Scripted {
         self.tell(&format!("starts at {:#x} with {}", state.pc(), state.x0()));
     }
 
+    fn restart(&mut self, state: &ResetState) {
+        // This CPU has no timers.
+        self.reset(state);
+    }
+
     fn run(&mut self) -> Exit {
         let Some(call) = self.calls.pop_front() else {
             // A guest with nothing to do leaves when it is kicked; this one leaves often.

@@ -148,7 +148,7 @@ impl<const N: usize> Vm<N> {
         }
         match self.vcpus.wake(vcpu, now) {
             Power::Suspended(OnWake::Return) => Entry::Resume(self.success()),
-            Power::Suspended(OnWake::Restart(state)) => Entry::Start(state),
+            Power::Suspended(OnWake::Restart(state)) => Entry::Restart(state),
             Power::Off | Power::OnPending(_) | Power::On => self.begin(vcpu),
         }
     }

@@ -43,6 +43,9 @@ pub enum Outcome {
 pub enum Entry {
     /// Reset the vCPU, set this state, and enter the guest.
     Start(ResetState),
+    /// As [`Start`](Entry::Start), from a powerdown state: the registers are lost, and the vCPU's
+    /// timers, its interrupts and its stolen time are not (DEN0022 §5.4).
+    Restart(ResetState),
     /// Enter the guest where it was.
     Continue,
     /// Write the results of the call that suspended it, and enter the guest.

@@ -54,6 +54,7 @@ impl Ledger {
         let runs = matches!(
             seen,
             Seen::Starts(_)
+                | Seen::Restarts(_)
                 | Seen::GoesOn
                 | Seen::Resumes(_)
                 | Seen::Returns(_)
@@ -64,15 +65,17 @@ impl Ledger {
 
     fn note_entry(&mut self, cpu: usize, seen: Seen) {
         match seen {
-            Seen::Starts(start) => match self.owed[cpu].take() {
-                Some(owed) => assert_eq!(start, owed, "not the start of the call that won"),
-                // Nobody can turn itself on: it resumes from a powerdown, once.
-                None => assert_eq!(
-                    self.asleep[cpu].take(),
-                    Some(start),
-                    "a start that nobody asked for, or a second time"
-                ),
-            },
+            Seen::Starts(start) => assert_eq!(
+                self.owed[cpu].take(),
+                Some(start),
+                "not the start of the call that won, or a second time"
+            ),
+            // Nobody can turn itself on: it resumes from a powerdown, once.
+            Seen::Restarts(start) => assert_eq!(
+                self.asleep[cpu].take(),
+                Some(start),
+                "a start that nobody asked for, or a second time"
+            ),
             Seen::Resumes(_) => self.asleep[cpu] = None,
             Seen::MustStop(_) => {}
             _ => assert_eq!(self.owed[cpu], None, "a start is lost"),

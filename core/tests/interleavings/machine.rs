@@ -115,6 +115,7 @@ fn came_to(outcome: Outcome) -> Seen {
 fn entered(entry: vambrace_core::Entry) -> Seen {
     match entry {
         vambrace_core::Entry::Start(state) => Seen::Starts(start(state)),
+        vambrace_core::Entry::Restart(state) => Seen::Restarts(start(state)),
         vambrace_core::Entry::Continue => Seen::GoesOn,
         vambrace_core::Entry::Resume(results) => Seen::Resumes(results.x0().cast_signed()),
         vambrace_core::Entry::Wait => Seen::Sleeps,

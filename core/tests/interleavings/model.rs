@@ -60,6 +60,7 @@ pub(crate) enum Seen {
     Ends(End),
     /// The CPU may run: from its start, where it was, or after its call.
     Starts(Start),
+    Restarts(Start),
     GoesOn,
     Resumes(i64),
     /// It must never run again.
@@ -160,7 +161,7 @@ impl Model {
     fn woke(&mut self, cpu: usize) -> Seen {
         let seen = match self.cpus[cpu] {
             Cpu::Standby => Seen::Resumes(SUCCESS),
-            Cpu::Powerdown(start) => Seen::Starts(start),
+            Cpu::Powerdown(start) => Seen::Restarts(start),
             Cpu::Off | Cpu::Pending(_) | Cpu::On => return self.begin(cpu),
         };
         self.cpus[cpu] = Cpu::On;

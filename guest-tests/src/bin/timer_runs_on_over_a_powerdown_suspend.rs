@@ -14,7 +14,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "The timer that ends a powerdown suspend is as it was, and its interrupt pending.";
-    vcpus: 1, dialect: "spec", el2: "memory=128M";
+    vcpus: 1, dialect: "spec";
     prove
 }
 

@@ -4,12 +4,12 @@ use vambrace_core::firmware::Dialect;
 
 use super::{
     ALREADY_ON, CPU_OFF, CPU_ON, CPU_SUSPEND, NOT_SUPPORTED, SUCCESS, SYSTEM_OFF, act, after_run,
-    before_first_run, call, core, end, event, kernel, results, run, runs, until_log_of,
+    before_first_run, call, core, end, event, kernel, restart, results, run, runs, until_log_of,
 };
 use crate::firmware::AnswerFlip;
 use crate::machine::{Config, End};
 use crate::sys::fake::{FakeHost, Step};
-use crate::sys::{Exit, MpState, Operation, RegisterId, SystemEventKind, VcpuFeatures};
+use crate::sys::{Errno, Exit, MpState, Operation, RegisterId, SystemEventKind, VcpuFeatures};
 
 const PSCI_VERSION: u32 = 0x8400_0000;
 const FIRST_ARGUMENTS: [Operation; 3] = [
@@ -208,13 +208,47 @@ fn a_powerdown_ends_in_a_start_from_reset() {
         ..core(1)
     };
     assert!(matches!(end(&host, config), End::Off));
-    let expected = [
-        Operation::SetMpState(MpState::Runnable),
-        Operation::Init(VcpuFeatures::PSCI_0_2),
-        Operation::SetRegister(RegisterId::PC, 0x4030_0000),
-        Operation::SetRegister(RegisterId::X[0], 9),
+    let awake = [Operation::SetMpState(MpState::Runnable)];
+    let started = restart(VcpuFeatures::PSCI_0_2, 0x4030_0000, 9);
+    assert_eq!(after_run(&host, 0, 1), [&awake[..], &started].concat());
+}
+
+#[test]
+fn a_timer_runs_on_over_a_powerdown() {
+    let host = FakeHost::new();
+    let timer = [
+        Step::Set(RegisterId::CNTV_CTL_EL0, 1),
+        Step::Set(RegisterId::CNTV_CVAL_EL0, 0x1234),
     ];
-    assert_eq!(after_run(&host, 0, 1), expected);
+    host.script(0, timer);
+    host.script(0, call(CPU_SUSPEND, [1 << 16, 0x4030_0000, 9]));
+    host.script(0, [event(SystemEventKind::Wakeup)]);
+    host.script(0, call(SYSTEM_OFF, []));
+    let config = Config {
+        dialect: Dialect::Specification,
+        ..core(1)
+    };
+    assert!(matches!(end(&host, config), End::Off));
+    assert_eq!(host.register(0, RegisterId::CNTV_CTL_EL0), 1);
+    assert_eq!(host.register(0, RegisterId::CNTV_CVAL_EL0), 0x1234);
+}
+
+#[test]
+fn a_kernel_without_a_physical_timer_is_told_of_none() {
+    let host = FakeHost::new();
+    for register in [RegisterId::CNTP_CVAL_EL0, RegisterId::CNTP_CTL_EL0] {
+        host.fail(Operation::Register(register), Errno::ENOENT);
+    }
+    host.script(0, call(CPU_SUSPEND, [1 << 16, 0x4030_0000, 9]));
+    host.script(0, [event(SystemEventKind::Wakeup)]);
+    host.script(0, call(SYSTEM_OFF, []));
+    let config = Config {
+        dialect: Dialect::Specification,
+        ..core(1)
+    };
+    assert!(matches!(end(&host, config), End::Off));
+    let told = Operation::SetRegister(RegisterId::CNTP_CTL_EL0, 0);
+    assert!(!after_run(&host, 0, 1).contains(&told));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use vambrace_core::memory::Ipa;
 
 use super::{
     SUCCESS, SYSTEM_OFF, SYSTEM_RESET, act, after_run, before_first_run, call, core, end, event,
-    results, silent,
+    restart, results, silent,
 };
 use crate::machine::{Config, End, Features, Machine};
 use crate::sys::fake::{FakeHost, Step};
@@ -107,13 +107,9 @@ fn system_suspend_waits_inside_kvm_and_starts_at_the_entry_point() {
     assert!(matches!(end(&host, config), End::Off));
     let suspended = Operation::SetMpState(MpState::Suspended);
     assert_eq!(after_run(&host, 0, 0).last(), Some(&suspended));
-    let started = [
-        Operation::SetMpState(MpState::Runnable),
-        Operation::Init(VcpuFeatures::PSCI_0_2),
-        Operation::SetRegister(RegisterId::PC, 0x4030_0000),
-        Operation::SetRegister(RegisterId::X[0], 9),
-    ];
-    assert_eq!(after_run(&host, 0, 1), started);
+    let awake = [Operation::SetMpState(MpState::Runnable)];
+    let started = restart(VcpuFeatures::PSCI_0_2, 0x4030_0000, 9);
+    assert_eq!(after_run(&host, 0, 1), [&awake[..], &started].concat());
 }
 
 /// What the guest left in RAM outside its image, as its next boot finds it.

@@ -21,7 +21,9 @@ use vambrace_core::firmware::{Dialect, KvmGeneration};
 use super::{Config, Devices, End, Error, Features, FirmwareKind, Machine, OnReset, Report};
 use crate::devices::Unclaimed;
 use crate::sys::fake::{FakeHost, Record, Step};
-use crate::sys::{Conduit, Exit, Operation, RegisterId, SystemEvent, SystemEventKind};
+use crate::sys::{
+    Conduit, Exit, Operation, RegisterId, SystemEvent, SystemEventKind, VcpuFeatures,
+};
 
 /// NOP, as a flat image: it lies and starts at 0x4008_0000, its device tree at 0x4020_0000.
 const NOP: &[u8] = &[0x1f, 0x20, 0x03, 0xd5];
@@ -140,6 +142,23 @@ fn after_run(host: &FakeHost, index: u32, nth: usize) -> Vec<Operation> {
     let log = log_without_kicks(host, index);
     let mut parts = log.split(|operation| *operation == Operation::Run);
     parts.nth(nth + 1).unwrap().to_vec()
+}
+
+/// A vCPU starts at an entry point out of a powerdown state: its timers, all zero in a guest that has
+/// set none, are read before and put back after.
+fn restart(features: VcpuFeatures, entry: u64, context: u64) -> Vec<Operation> {
+    let timers = [
+        RegisterId::CNTV_CVAL_EL0,
+        RegisterId::CNTV_CTL_EL0,
+        RegisterId::CNTP_CVAL_EL0,
+        RegisterId::CNTP_CTL_EL0,
+    ];
+    let mut restart = timers.map(Operation::Register).to_vec();
+    restart.push(Operation::Init(features));
+    restart.extend(timers.map(|timer| Operation::SetRegister(timer, 0)));
+    restart.push(Operation::SetRegister(RegisterId::PC, entry));
+    restart.push(Operation::SetRegister(RegisterId::X[0], context));
+    restart
 }
 
 /// What was asked of a vCPU on its thread, up to its first run.

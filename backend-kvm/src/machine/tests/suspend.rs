@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{act, after_run, end, event, flagged, kernel, wait_for};
+use super::{act, after_run, end, event, flagged, kernel, restart, wait_for};
 use crate::machine::{Config, End, Features};
 use crate::sys::fake::{FakeHost, Step};
 use crate::sys::{MpState, Operation, RegisterId, SystemEventKind, VcpuFeatures};
@@ -37,13 +37,6 @@ const ALONE: [Operation; 5] = [
     Operation::Register(RegisterId::SCTLR_EL1),
 ];
 
-fn start_at_entry(context: u64) -> [Operation; 2] {
-    [
-        Operation::SetRegister(RegisterId::PC, ENTRY),
-        Operation::SetRegister(RegisterId::X[0], context),
-    ]
-}
-
 #[test]
 fn a_vcpu_alone_waits_inside_kvm_and_starts_at_the_entry_point() {
     let host = FakeHost::new();
@@ -53,14 +46,9 @@ fn a_vcpu_alone_waits_inside_kvm_and_starts_at_the_entry_point() {
     assert!(matches!(end(&host, machine(2)), End::Off));
     let suspended = [Operation::SetMpState(MpState::Suspended)];
     assert_eq!(after_run(&host, 0, 0), [&ALONE[..], &suspended].concat());
-    let started = [
-        Operation::Init(VcpuFeatures::PSCI_0_2),
-        Operation::SetMpState(MpState::Runnable),
-    ];
-    assert_eq!(
-        after_run(&host, 0, 1),
-        [&started[..], &start_at_entry(7)].concat()
-    );
+    let started = restart(VcpuFeatures::PSCI_0_2, ENTRY, 7);
+    let awake = [Operation::SetMpState(MpState::Runnable)];
+    assert_eq!(after_run(&host, 0, 1), [&started[..], &awake].concat());
 }
 
 #[test]
@@ -93,11 +81,14 @@ fn a_secondary_is_initialised_as_it_was_made_and_then_turned_on() {
     host.script(1, [event(SystemEventKind::Wakeup)]);
     host.script(1, [event(SystemEventKind::Shutdown)]);
     assert!(matches!(end(&host, machine(2)), End::Off));
-    let log = host.log_of(1);
-    let off = Operation::Init(VcpuFeatures::PSCI_0_2 | VcpuFeatures::POWER_OFF);
-    let again = log.iter().rposition(|operation| *operation == off).unwrap();
-    assert_eq!(log[again + 1], Operation::SetMpState(MpState::Runnable));
-    assert_eq!(log[again + 2..again + 4], start_at_entry(9));
+    let made = VcpuFeatures::PSCI_0_2 | VcpuFeatures::POWER_OFF;
+    let mut again = restart(made, ENTRY, 9);
+    again.push(Operation::SetMpState(MpState::Runnable));
+    assert!(
+        host.log_of(1)
+            .windows(again.len())
+            .any(|part| part == again)
+    );
 }
 
 #[test]
@@ -141,7 +132,7 @@ fn a_big_endian_caller_goes_on_big_endian() {
     host.script(0, [event(SystemEventKind::Shutdown)]);
     assert!(matches!(end(&host, machine(1)), End::Off));
     let byte_order = Operation::SetRegister(RegisterId::SCTLR_EL1, 0x02c5_0078);
-    assert_eq!(after_run(&host, 0, 1).last(), Some(&byte_order));
+    assert!(after_run(&host, 0, 1).contains(&byte_order));
 }
 
 #[test]

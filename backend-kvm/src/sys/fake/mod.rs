@@ -354,6 +354,9 @@ impl Cpu {
         self.registers.insert(RegisterId::PC, 0);
         self.registers.insert(RegisterId::PSTATE, 0x3c5);
         self.registers.insert(RegisterId::SCTLR_EL1, 0x00c5_0078);
+        for timer in [RegisterId::CNTV_CTL_EL0, RegisterId::CNTP_CTL_EL0] {
+            self.registers.insert(timer, 0);
+        }
     }
 }
 

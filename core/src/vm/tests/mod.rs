@@ -293,7 +293,7 @@ fn powerdown_begins_again_at_its_entry() {
         matches!(outcome, Outcome::Wait(OnWake::Restart(_))),
         "{outcome:?}"
     );
-    let Entry::Start(state) = story.woke(0) else {
+    let Entry::Restart(state) = story.woke(0) else {
         panic!("it lost its context")
     };
     assert_eq!((state.pc(), state.x0()), (0x4030_0000, 9));

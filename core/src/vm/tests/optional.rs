@@ -89,7 +89,7 @@ fn default_suspend_powers_down_and_begins_again() {
     assert_eq!(story.x0(0xc400_000c, &[0x1000, 9]), INVALID_ADDRESS);
     let outcome = story.call(0, 0xc400_000c, &[ENTRY, 9]);
     assert!(matches!(outcome, Outcome::Wait(OnWake::Restart(_))));
-    assert!(matches!(story.woke(0), Entry::Start(state) if state.x0() == 9));
+    assert!(matches!(story.woke(0), Entry::Restart(state) if state.x0() == 9));
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn the_system_sleeps_only_if_nobody_else_is_on() {
             Outcome::SystemSuspend(OnWake::Restart(_))
         ));
         assert_eq!(story.begin(0), Entry::Wait);
-        let Entry::Start(state) = story.woke(0) else {
+        let Entry::Restart(state) = story.woke(0) else {
             panic!("it lost its context")
         };
         assert_eq!((state.pc(), state.x0()), (ENTRY, 5));
