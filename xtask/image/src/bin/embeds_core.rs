@@ -182,6 +182,7 @@ fn call(vm: &mut Vm<VCPUS>, vcpu: VcpuId, inputs: &mut Inputs) -> u64 {
 fn from_entry(entry: Entry) -> u64 {
     match entry {
         Entry::Start(state) => from_state(&state),
+        Entry::Restart(state) => !from_state(&state),
         Entry::Resume(results) => from_results(&results),
         entry @ (Entry::Continue | Entry::Wait | Entry::Park | Entry::Stop(_)) => {
             u64::from(black_box(entry) == Entry::Park)
