@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 0x0000_0000 ┌──────────────────────────┐
-//!             │ firmware (--bios)        │  not populated
+//!             │ flash (--bios)           │  64 MiB at most, read-only
 //! 0x0800_0000 ├──────────────────────────┤
 //!             │ GICv3 distributor        │  64 KiB
 //! 0x0801_0000 ├──────────────────────────┤
@@ -15,11 +15,14 @@
 //! 0x0900_0000 ├──────────────────────────┤
 //!             │ PL011                    │  4 KiB                      SPI 1  = INTID 33
 //! 0x0901_0000 ├──────────────────────────┤
-//!             │ (PL031, PL061)           │  not populated
+//!             │ PL031                    │  4 KiB, where there is one  SPI 2  = INTID 34
+//! 0x0903_0000 ├──────────────────────────┤
+//!             │ PL061                    │  4 KiB, where there is one  SPI 7  = INTID 39
 //! 0x090A_0000 ├──────────────────────────┤
 //!             │ stolen time              │  64 bytes a vCPU, where it is promised
-//! 0x090B_0000 ├──────────────────────────┤
-//!             │ (virtio)                 │  not populated
+//! 0x0A00_0000 ├──────────────────────────┤
+//!             │ virtio-mmio              │  32 × 512 bytes, where used SPI 16… = INTID 48…
+//! 0x0A00_4000 ├──────────────────────────┤
 //! 0x4000_0000 ├──────────────────────────┤
 //!             │ RAM                      │  one piece
 //!             ├──────────────────────────┤  next multiple of 1 GiB
@@ -31,7 +34,7 @@
 //! fit hosts that have only 36 bits of guest-physical address space.
 //!
 //! Interrupts (INTID): hypervisor timer 26, virtual timer 27, secure physical timer 29, physical
-//! timer 30 (PPIs 10, 11, 13, 14); PL011 33 (SPI 1).
+//! timer 30 (PPIs 10, 11, 13, 14); PL011 33 (SPI 1), PL031 34, PL061 39, virtio-mmio from 48 on.
 
 use vambrace_core::memory::Ipa;
 use vambrace_core::vcpu::Mpidr;
@@ -189,6 +192,8 @@ pub const fn ppi(number: u32) -> u32 {
 pub const PMU_INTERRUPT: u32 = ppi(PMU_PPI);
 /// The same as a private interrupt's number.
 pub const PMU_PPI: u32 = 7;
+/// Flash, where a CPU without a kernel starts; as much of it is there as firmware fills.
+pub const FLASH: Region = Region::fixed(0, 64 << 20);
 /// The GICv3 distributor.
 pub const GIC_DISTRIBUTOR: Region = Region::fixed(0x0800_0000, 0x1_0000);
 /// One vCPU's redistributor: its RD_base and SGI_base frames.
@@ -197,10 +202,18 @@ pub const REDISTRIBUTOR_SIZE: u64 = 0x2_0000;
 pub const LOW_REDISTRIBUTORS: u16 = 123;
 /// The PL011 UART, the console.
 pub const PL011: Region = Region::fixed(0x0900_0000, 0x1000);
+/// The PL031 real-time clock.
+pub const PL031: Region = Region::fixed(0x0901_0000, 0x1000);
+/// The PL061 GPIO controller; its line 3 is the power button.
+pub const PL061: Region = Region::fixed(0x0903_0000, 0x1000);
 /// The structures of stolen time of all vCPUs: RAM, with the alignment that DEN0057 wants.
 pub const STOLEN_TIME: Region = Region::fixed(0x090a_0000, 0x1_0000);
 /// One vCPU's structure of stolen time.
 pub const STOLEN_TIME_SIZE: u64 = 64;
+/// The transports of virtio devices.
+pub const VIRTIO_MMIO: Region = Region::fixed(0x0a00_0000, 0x4000);
+/// One of them.
+pub const VIRTIO_MMIO_SIZE: u64 = 0x200;
 /// Where RAM starts.
 pub const RAM_BASE: Ipa = Ipa::new(0x4000_0000);
 /// The greatest RAM: it and what lies above it stay within 48 bits.
@@ -212,6 +225,12 @@ pub const MAXIMUM_VCPUS: u16 = 512;
 pub const INTERRUPTS: u32 = 288;
 /// The PL011's shared peripheral interrupt (its INTID is 33).
 pub const PL011_SPI: u32 = 1;
+/// The PL031's shared peripheral interrupt.
+pub const PL031_SPI: u32 = 2;
+/// The PL061's shared peripheral interrupt.
+pub const PL061_SPI: u32 = 7;
+/// The shared peripheral interrupt of the first virtio-mmio transport; the others' follow.
+pub const VIRTIO_MMIO_SPI: u32 = 16;
 /// The secure physical timer's private peripheral interrupt.
 pub const SECURE_TIMER_PPI: u32 = 13;
 /// The EL1 physical timer's private peripheral interrupt.

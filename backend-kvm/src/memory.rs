@@ -12,10 +12,10 @@ use vm_memory::{
 };
 
 use crate::address::{ByteSize, Region};
-use crate::layout::{MAXIMUM_RAM, RAM_BASE, STOLEN_TIME};
+use crate::layout::{FLASH, MAXIMUM_RAM, RAM_BASE, STOLEN_TIME};
 
-/// A piece of the guest's RAM: all of it from [`RAM_BASE`] on, or the page of stolen time. Clones
-/// share the mapping.
+/// A piece of the guest's memory: all RAM from [`RAM_BASE`] on, the page of stolen time, or flash.
+/// Clones share the mapping.
 #[derive(Clone)]
 pub struct GuestMemory {
     mapping: GuestMemoryMmap,
@@ -110,6 +110,19 @@ impl GuestMemory {
     /// If the host cannot map so much.
     pub fn stolen_time() -> Result<Self, MemoryError> {
         Self::map(STOLEN_TIME)
+    }
+
+    /// Maps flash with these bytes in it, and zeroes behind them up to the next [`GRANULE`].
+    ///
+    /// # Errors
+    /// If there are more than fit into the board's, or than the host can map.
+    pub fn flash(bytes: &[u8]) -> Result<Self, MemoryError> {
+        let asked = bytes.len() as u64;
+        let size = asked.next_multiple_of(GRANULE);
+        let region = Region::new(FLASH.base(), size).filter(|region| FLASH.contains(*region));
+        let flash = Self::map(region.ok_or(MemoryError::TooMuch { asked })?)?;
+        flash.write(FLASH.base(), bytes)?;
+        Ok(flash)
     }
 
     fn map(region: Region) -> Result<Self, MemoryError> {
@@ -289,6 +302,14 @@ mod tests {
         assert_eq!(page.region().to_string(), "0x90a0000..0x90b0000");
         page.write(Ipa::new(0x090a_fffc), &[1; 4]).unwrap();
         assert!(page.write(Ipa::new(0x090a_fffd), &[1; 4]).is_err());
+    }
+
+    #[test]
+    fn flash_holds_its_bytes_and_zeroes_behind() {
+        let flash = GuestMemory::flash(&[1, 2, 3]).unwrap();
+        assert_eq!(read(&flash, 0), [1, 2, 3, 0]);
+        assert_eq!(flash.region().to_string(), "0x0..0x10000");
+        assert!(GuestMemory::flash(&vec![0; (64 << 20) + 1]).is_err());
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) fn exit_code(report: &Report) -> u8 {
             say("the time limit passed");
             TIME_LIMIT
         }
+        End::Stopped => 0,
     }
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn json(report: &Report) -> serde_json::Value {
         End::Reset => ("reset", None, None),
         End::Crashed(crash) => ("crashed", None, Some(crash.to_string())),
         End::TimeLimit => ("time_limit", None, None),
+        End::Stopped => ("stopped", None, None),
     };
     serde_json::json!({
         "end": end,

@@ -6,7 +6,7 @@ use vambrace_core::firmware::{self, KvmGeneration};
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::image::Version;
 use vambrace_kvm::layout::MAXIMUM_VCPUS;
-use vambrace_kvm::machine::{Config, Features, FirmwareKind, OnReset};
+use vambrace_kvm::machine::{Config, Features, FirmwareKind, OnReset, SeedChoice};
 use vambrace_kvm::sys::CpuList;
 
 use crate::failure::Failure;
@@ -141,6 +141,7 @@ pub(crate) fn config(vcpus: u16, memory: u64) -> Config {
         psci_version: None,
         features: Features::empty(),
         contents: Vec::new(),
+        seeds: SeedChoice::Absent,
         reset: OnReset::Reboot {
             most: DEFAULT_RESETS,
         },

@@ -5,6 +5,7 @@
 //!
 //! The same program is the init of a lab host: as process 1 there it never reads a command line.
 
+mod boot;
 mod build_id;
 mod contract;
 mod el2;
@@ -23,6 +24,7 @@ mod program;
 mod progress;
 mod ready;
 mod run;
+mod terminal;
 mod test;
 mod under_contract;
 
@@ -44,6 +46,7 @@ struct Arguments {
 enum Command {
     Test(test::Arguments),
     Run(run::Arguments),
+    Boot(boot::Arguments),
     Contract(contract::Arguments),
     Host(host::Arguments),
     Lab(lab::Arguments),
@@ -54,6 +57,7 @@ impl Command {
         match self {
             Self::Test(arguments) => test::run(&arguments),
             Self::Run(arguments) => run::run(&arguments),
+            Self::Boot(arguments) => boot::run(arguments),
             Self::Contract(arguments) => contract::run(arguments),
             Self::Host(arguments) => host::run(arguments),
             Self::Lab(arguments) => lab::run(arguments),
@@ -79,6 +83,7 @@ const EXIT_CODES: &str = "\
 Examples:
   vambrace test --firmware kernel,core tests/   run a directory of test programs
   vambrace run hello.elf                        run one guest, its console here
+  vambrace boot --kernel vmlinuz --initrd i.img boot Linux, its console here
   vambrace host probe -o here.json              what this host can promise a guest
   vambrace contract check guest.toml there.json whether that host honours what a guest was promised
   vambrace lab list                             what can be emulated

@@ -35,6 +35,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Of a file that something else names than these options.
+    pub(crate) fn of_file(file: Option<PathBuf>) -> Self {
+        Self { file, read: None }
+    }
+
     /// The same with the file read, if there is one.
     pub(crate) fn read(&self) -> Result<Self, Failure> {
         let read = self.file.as_deref().map(files::one_contract).transpose()?;

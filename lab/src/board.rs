@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, Write};
+use std::io::{self, Read, Seek as _, Write};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -194,7 +194,7 @@ impl Running {
     ) -> Result<Self, Error> {
         let input = match stdin {
             Stdin::Empty => Stdio::null(),
-            Stdin::Bytes(_) | Stdin::Inherit => Stdio::piped(),
+            Stdin::Bytes(_) | Stdin::Inherit | Stdin::File(_) => Stdio::piped(),
         };
         let (emulator, streams) = Emulator::start(qemu, arguments, inherited, input)?;
         let (under_way, ended) = mpsc::channel();
@@ -281,14 +281,15 @@ fn feed(stdin: Stdin, mut input: ChildStdin) {
     let _ = match stdin {
         Stdin::Empty => Ok(()),
         Stdin::Bytes(bytes) => input.write_all(&bytes),
-        Stdin::Inherit => pass_input(&mut input),
+        Stdin::Inherit => pass_on(&mut io::stdin().lock(), &mut input),
+        Stdin::File(mut file) => pass_on(&mut file, &mut input),
     };
 }
 
-fn pass_input(input: &mut ChildStdin) -> io::Result<()> {
+fn pass_on(from: &mut impl Read, input: &mut ChildStdin) -> io::Result<()> {
     let mut bytes = [0; 256];
     loop {
-        let count = io::stdin().lock().read(&mut bytes)?;
+        let count = from.read(&mut bytes)?;
         if count == 0 {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 
 /// An archive being written, in order.
 #[derive(Debug)]
-pub(crate) struct Archive<W> {
+pub struct Archive<W> {
     writer: W,
     written: u64,
     inode: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Archive<W> {
 
 impl<W: Write> Archive<W> {
     /// An empty archive that goes to `writer`.
-    pub(crate) fn new(writer: W) -> Self {
+    pub fn new(writer: W) -> Self {
         Self {
             writer,
             written: 0,
@@ -33,7 +33,7 @@ impl<W: Write> Archive<W> {
     ///
     /// # Errors
     /// What the writer reports.
-    pub(crate) fn directory(&mut self, path: &str) -> io::Result<()> {
+    pub fn directory(&mut self, path: &str) -> io::Result<()> {
         let path = path.trim_matches('/');
         let ends = path
             .match_indices('/')
@@ -53,7 +53,7 @@ impl<W: Write> Archive<W> {
     /// # Errors
     /// What reader and writer report; [`io::ErrorKind::InvalidInput`] for a file of 4 GiB or more;
     /// [`io::ErrorKind::UnexpectedEof`] if the content is shorter than `length` (it changed under us).
-    pub(crate) fn file(
+    pub fn file(
         &mut self,
         path: &str,
         mode: u32,
@@ -80,7 +80,7 @@ impl<W: Write> Archive<W> {
     ///
     /// # Errors
     /// What the writer reports.
-    pub(crate) fn symlink(&mut self, path: &str, target: &str) -> io::Result<()> {
+    pub fn symlink(&mut self, path: &str, target: &str) -> io::Result<()> {
         self.parent(path)?;
         let length = u32::try_from(target.len()).map_err(io::Error::other)?;
         self.entry(path, SYMLINK | 0o777, length)?;
@@ -92,7 +92,7 @@ impl<W: Write> Archive<W> {
     ///
     /// # Errors
     /// What the writer reports.
-    pub(crate) fn finish(mut self) -> io::Result<W> {
+    pub fn finish(mut self) -> io::Result<W> {
         self.inode = 0;
         self.entry("TRAILER!!!", 0, 0)?;
         self.writer.flush()?;

@@ -15,7 +15,7 @@ pub mod board;
 pub mod build_id;
 mod cache;
 mod child;
-mod cpio;
+pub mod cpio;
 mod emulator;
 mod error;
 mod executable;

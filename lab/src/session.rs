@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -45,6 +45,8 @@ pub enum Stdin {
     Bytes(Vec<u8>),
     /// What this process reads on its own standard input, as it comes.
     Inherit,
+    /// What is read there, as it comes, to its end.
+    File(File),
 }
 
 /// What came of a command.
@@ -349,25 +351,25 @@ fn carry_input(stdin: Stdin, mut socket: UnixStream, stop: &Latch) {
         Stdin::Bytes(bytes) => bytes
             .chunks(CHUNK)
             .try_for_each(|chunk| write_message(&mut socket, &Order::Stdin(chunk.to_vec()))),
-        Stdin::Inherit => carry_own_input(&mut socket, stop),
+        Stdin::Inherit => carry_from(io::stdin().as_fd(), &mut socket, stop),
+        Stdin::File(file) => carry_from(file.as_fd(), &mut socket, stop),
     }
     .and_then(|()| write_message(&mut socket, &Order::StdinEnd));
 }
 
-fn carry_own_input(socket: &mut UnixStream, stop: &Latch) -> io::Result<()> {
-    let stdin = io::stdin();
+fn carry_from(source: BorrowedFd<'_>, socket: &mut UnixStream, stop: &Latch) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
-        match wait_readable(&[stop.as_fd(), stdin.as_fd()], None)? {
+        match wait_readable(&[stop.as_fd(), source], None)? {
             Some(1) => {}
             _ => return Err(io::ErrorKind::Interrupted.into()),
         }
         // Beneath the standard library's buffer: what it holds back, poll would not see.
-        match rustix::io::read(stdin.as_fd(), &mut buffer[..]) {
+        match rustix::io::read(source, &mut buffer[..]) {
             Ok(0) => return Ok(()),
             Ok(count) => write_message(socket, &Order::Stdin(buffer[..count].to_vec()))?,
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-            // A standard input that cannot be read is as good as one at its end.
+            // What cannot be read is as good as at its end.
             Err(_) => return Ok(()),
         }
     }

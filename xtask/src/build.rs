@@ -55,6 +55,14 @@ pub(crate) fn matrix_program(workspace: &Workspace) -> Result<()> {
     )))
 }
 
+/// The first process of the guests that `linux` boots.
+pub(crate) fn linux_program(workspace: &Workspace) -> Result<()> {
+    process::show(workspace.cargo(&format!(
+        "build --release --package vambrace-conformance --bin linux_init \
+         --target {HOST_PROGRAM_TARGET}"
+    )))
+}
+
 /// What `bench` runs beside the guests: core alone on the bare machine, and the bare loop on KVM.
 pub(crate) fn counting_programs(workspace: &Workspace) -> Result<()> {
     process::show(workspace.cargo(&format!(

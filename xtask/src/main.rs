@@ -12,6 +12,7 @@ mod differential;
 mod fuzz;
 mod generate;
 mod guests;
+mod linux;
 mod matrix;
 mod panics;
 mod prepush;
@@ -60,8 +61,8 @@ enum Task {
     Demo,
     /// Set up, build, and run every check and test; the last line is `N passed, N failed`
     Test {
-        /// Also what takes too long for every day: the guest tests on every CPU of the lab, and
-        /// every function id in KVM's dialect
+        /// Also what takes too long for every day: the guest tests on every CPU of the lab, every
+        /// function id in KVM's dialect, and every Linux in every size of machine
         #[arg(long)]
         all: bool,
     },
@@ -75,6 +76,11 @@ enum Task {
     /// Prints wrong accepts and wrong refusals, every disagreement in full, and from where to where a
     /// guest can move. `test` does this with eleven hosts.
     Matrix(matrix::Selection),
+    /// Boot Linux in a machine of ours, on this terminal; with --test, what `test` boots
+    ///
+    /// The kernel is Debian's, the one that a host of the lab runs; its first process is ours and
+    /// says `init: ready`: it understands report, dmesg, show:PATH, reboot and poweroff.
+    Linux(linux::Selection),
     /// Measure what core weighs and what a call costs, in bytes and counted instructions
     ///
     /// Prints one table: measured, goal, floor, baseline. Nothing fails because a number has grown.
@@ -118,6 +124,7 @@ fn perform(task: &Task, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Task::Test { all: true } => test::run(workspace, Depth::All),
         Task::Differential(selection) => differential::show(workspace, selection),
         Task::Matrix(selection) => matrix::show(workspace, selection),
+        Task::Linux(selection) => linux::show(workspace, selection),
         Task::Bench { record: false } => bench::run(workspace, Keep::Nothing),
         Task::Bench { record: true } => bench::run(workspace, Keep::AsBaseline),
         Task::Generate => generate::run(workspace).map(|()| ExitCode::SUCCESS),

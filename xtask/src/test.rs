@@ -12,7 +12,7 @@ use crate::report::{Report, Tally, Verdict};
 use crate::rust_tests::{self, Scope};
 use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
-use crate::{build, checks, differential, matrix, process};
+use crate::{build, checks, differential, linux, matrix, process};
 
 /// How much is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub(crate) fn run(workspace: &Workspace, depth: Depth) -> Result<ExitCode> {
     }
     let built = report.open_part("build", || {
         build::run(workspace)?;
-        build::matrix_program(workspace)
+        build::matrix_program(workspace)?;
+        build::linux_program(workspace)
     });
     let fetched = match built {
         Verdict::Passed => report.open_part("kernels", || setup::kernels(workspace, Purpose::Test)),
@@ -88,6 +89,7 @@ fn guest_tests(workspace: &Workspace, report: &mut Report, depth: Depth, on_the_
     }
     claims.add_libtest(on_the_host, "host");
     print!("{}", claims.render());
+    report.part("Linux in machines", || linux::run(workspace, depth));
     report.part("calls compared on every kernel", || {
         differential::run(workspace)
     });

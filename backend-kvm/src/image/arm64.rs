@@ -132,6 +132,7 @@ pub(super) fn plan<'a>(
         entry,
         pieces,
         occupied,
+        initramfs: None,
         ram,
     })
 }

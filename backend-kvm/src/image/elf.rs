@@ -129,6 +129,7 @@ pub(super) fn plan(file: &[u8], ram: Region) -> Result<Plan<'_>, ImageError> {
         entry,
         pieces,
         occupied,
+        initramfs: None,
         ram,
     })
 }

@@ -9,14 +9,19 @@
 //! | ELF | its segments' physical addresses | its entry | RAM's base where free, else above |
 //! | arm64 Image | RAM's base + text_offset, 2 MiB more below 4 KiB | its start | above |
 //! | flat binary | 0x4008_0000 | its start | above |
+//! | flat firmware | address 0, in flash | its start | RAM's base |
 //!
-//! *Above* is the next multiple of 2 MiB after all that the image uses.
+//! *Above* is the next multiple of 2 MiB after all that image and initramfs use, or if that leaves
+//! RAM the next one after the image. A compressed kernel is [`unpacked`] beforehand.
 
 mod arm64;
 mod claim;
+mod compressed;
 mod elf;
+mod firmware;
 mod flat;
 mod foreign;
+mod initramfs;
 #[cfg(test)]
 mod sample;
 
@@ -30,29 +35,33 @@ use crate::memory::{GuestMemory, MemoryError};
 
 pub use arm64::{Endianness, Header, PageSize, Placement};
 pub use claim::{Claim, ClaimError, End, NeededDialect, NeededPsci, Needs, Version};
+pub use compressed::unpacked;
 pub use elf::ElfError;
 pub use foreign::Foreign;
 
 /// Where the bytes of one image go: checked whole, not yet written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<'a> {
-    format: Format,
+    format: Format<'a>,
     execution_state: ExecutionState,
     entry: Ipa,
     pieces: Vec<Piece<'a>>,
     occupied: Region,
+    initramfs: Option<Region>,
     ram: Region,
 }
 
 /// What kind of file an image is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format<'a> {
     /// An ELF executable.
     Elf,
     /// An arm64 `Image`: Linux and what follows its boot protocol.
     Arm64Image,
     /// Anything else: the bytes as they are.
     Flat,
+    /// Firmware: these bytes, in flash.
+    Firmware(&'a [u8]),
 }
 
 /// Some bytes for one place, and how many zeroes follow them.
@@ -75,6 +84,50 @@ pub enum ImageError {
     /// It is an ELF file, but not one for this machine.
     #[error(transparent)]
     Elf(#[from] ElfError),
+    /// It is firmware in ELF form, and goes where it says, not into flash.
+    #[error(
+        "the firmware is an ELF file: pass its flat form (objcopy -O binary), or the file as \
+         --kernel if it runs from RAM"
+    )]
+    ElfFirmware,
+    /// It is firmware longer than the flash.
+    #[error(
+        "the firmware has {}, and the flash at address 0 holds {}: pass the flat file that the \
+         board's flash would have",
+        ByteSize(*size), ByteSize(crate::layout::FLASH.size())
+    )]
+    FirmwareTooLong {
+        /// Its length.
+        size: u64,
+    },
+    /// There is nothing in the initramfs.
+    #[error("the initramfs is empty: build it again, or leave it out")]
+    EmptyInitramfs,
+    /// Only kernels take an initramfs.
+    #[error("firmware takes no initramfs: leave out --initrd")]
+    InitramfsForFirmware,
+    /// It carries a kernel in a form that cannot be unpacked.
+    #[error(
+        "the EFI zboot kernel is compressed by `{name}`, and only gzip can be unpacked here: pass \
+         the kernel's uncompressed arch/arm64/boot/Image"
+    )]
+    Compression {
+        /// What the file calls it.
+        name: String,
+    },
+    /// The compressed data ends before its end.
+    #[error("the compressed kernel is truncated: copy or build it again")]
+    CompressedShort,
+    /// The compressed data is not what was compressed.
+    #[error("the compressed kernel is damaged ({0}): copy or build it again")]
+    CompressedDamaged(String),
+    /// More comes out of it than there is RAM.
+    #[error("the compressed kernel unpacks to more than {}, which is all of RAM: pass a greater \
+             --memory, if it is a kernel", ByteSize(*most))]
+    Unpacked {
+        /// How much RAM there is.
+        most: u64,
+    },
     /// It is an arm64 Image for big-endian CPUs.
     #[error("the Image is a big-endian kernel: build it with CONFIG_CPU_LITTLE_ENDIAN")]
     BigEndianImage,
@@ -169,8 +222,24 @@ pub enum Part {
     Image,
     /// A flat binary.
     Flat,
+    /// The initramfs.
+    Initramfs,
     /// The device tree.
     DeviceTree,
+}
+
+impl ImageError {
+    /// Whether it is the initramfs that is wrong, not the image.
+    #[must_use]
+    pub fn is_about_the_initramfs(&self) -> bool {
+        match self {
+            Self::EmptyInitramfs => true,
+            Self::BeyondRam { part, .. } | Self::BeyondReach { part, .. } => {
+                *part == Part::Initramfs
+            }
+            _ => false,
+        }
+    }
 }
 
 impl<'a> Plan<'a> {
@@ -192,10 +261,42 @@ impl<'a> Plan<'a> {
         flat::plan(file, ram)
     }
 
-    /// What the file is.
+    /// Plans firmware, which goes into flash, for a machine with this RAM.
+    ///
+    /// # Errors
+    /// [`ImageError`] says what is wrong with the file.
+    pub fn firmware(file: &'a [u8], ram: Region) -> Result<Self, ImageError> {
+        firmware::plan(file, ram)
+    }
+
+    /// The same with an initramfs beside the image.
+    ///
+    /// # Errors
+    /// [`ImageError`] if there is none in it, or no room for it.
+    pub fn with_initramfs(mut self, bytes: &'a [u8]) -> Result<Self, ImageError> {
+        if let Format::Firmware(_) = self.format {
+            return Err(ImageError::InitramfsForFirmware);
+        }
+        let (region, piece) = initramfs::piece(&self, bytes)?;
+        check_reach(Part::Initramfs, region, self.execution_state)?;
+        self.initramfs = Some(region);
+        self.pieces.push(piece);
+        Ok(self)
+    }
+
+    /// What goes into flash, if it is firmware.
     #[must_use]
-    pub fn format(&self) -> Format {
-        self.format
+    pub fn flash(&self) -> Option<&'a [u8]> {
+        match self.format {
+            Format::Firmware(bytes) => Some(bytes),
+            Format::Elf | Format::Arm64Image | Format::Flat => None,
+        }
+    }
+
+    /// Where the initramfs lies, if there is one.
+    #[must_use]
+    pub fn initramfs(&self) -> Option<Region> {
+        self.initramfs
     }
 
     /// Which registers and instructions its code uses.
@@ -225,18 +326,34 @@ impl<'a> Plan<'a> {
         if size > DEVICE_TREE_ALIGNMENT {
             return Err(ImageError::DeviceTreeTooLong { size });
         }
-        let at_base = Region::new(self.ram.base(), size).filter(|tree| {
-            self.format == Format::Elf && tree.end().value() <= self.occupied.base().value()
+        let at_base = Region::new(self.ram.base(), size).filter(|tree| match self.format {
+            Format::Firmware(_) => true,
+            Format::Elf => tree.end().value() <= self.occupied.base().value(),
+            Format::Arm64Image | Format::Flat => false,
         });
         if let Some(tree) = at_base {
             return Ok(tree);
         }
-        // RAM ends below 1 << 48, so rounding up cannot wrap.
-        let end = self.occupied.end().value();
-        let above = end.next_multiple_of(DEVICE_TREE_ALIGNMENT);
-        let tree = place(Part::DeviceTree, above, size, self.ram)?;
+        let image = self.occupied.end();
+        let tree = match self.initramfs {
+            None => self.tree_above(image, size)?,
+            Some(initramfs) => {
+                self.tree_above(initramfs.end().max(image), size)
+                    .or_else(|refused| {
+                        let between = self.tree_above(image, size)?;
+                        let fits = between.end() <= initramfs.base();
+                        fits.then_some(between).ok_or(refused)
+                    })?
+            }
+        };
         check_reach(Part::DeviceTree, tree, self.execution_state)?;
         Ok(tree)
+    }
+
+    fn tree_above(&self, end: Ipa, size: u64) -> Result<Region, ImageError> {
+        // RAM ends below 1 << 48, so rounding up cannot wrap.
+        let above = end.value().next_multiple_of(DEVICE_TREE_ALIGNMENT);
+        place(Part::DeviceTree, above, size, self.ram)
     }
 
     /// Writes the image to the RAM it was planned for.
@@ -300,6 +417,18 @@ fn u64_at(file: &[u8], offset: usize) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_le_bytes)
 }
 
+impl fmt::Debug for Format<'_> {
+    /// Without the bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Elf => "Elf",
+            Self::Arm64Image => "Arm64Image",
+            Self::Flat => "Flat",
+            Self::Firmware(_) => "Firmware",
+        })
+    }
+}
+
 impl fmt::Debug for Piece<'_> {
     /// Without the bytes: there may be hundreds of megabytes of them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -314,6 +443,7 @@ impl fmt::Display for Part {
             Self::Segment(index) => write!(f, "ELF segment {index}"),
             Self::Image => f.write_str("the Image"),
             Self::Flat => f.write_str("the flat binary"),
+            Self::Initramfs => f.write_str("the initramfs"),
             Self::DeviceTree => f.write_str("the device tree"),
         }
     }

@@ -18,6 +18,8 @@ pub(crate) enum Stop {
     Crashed(Crash),
     /// Its time was up.
     TimeLimit,
+    /// Somebody outside asked for it.
+    Outside,
     /// Something of ours or of the host's failed.
     Failed(Error),
 }

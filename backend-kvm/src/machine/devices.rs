@@ -17,6 +17,7 @@ use vambrace_core::memory::Ipa;
 use crate::address::Width;
 use crate::console::Console;
 use crate::devices::{Bus, InterruptLines, Pl011, Served, Shared, Slot, Unclaimed, lock};
+use crate::fdt::Device;
 use crate::layout::{PL011, PL011_SPI, spi};
 use crate::sys::{self, Level, VmOps};
 
@@ -29,6 +30,8 @@ pub struct Devices {
     changed: Condvar,
     /// Is there input that the UART had no room for? Read by every vCPU after every access.
     has_waiting: AtomicBool,
+    /// What the device tree tells of beside the UART.
+    described: Vec<Device>,
 }
 
 /// Where the guest's console output goes.
@@ -67,7 +70,13 @@ impl Devices {
             waiting: Mutex::default(),
             changed: Condvar::new(),
             has_waiting: AtomicBool::new(false),
+            described: Vec::new(),
         }
+    }
+
+    /// What the device tree tells of beside the UART.
+    pub(crate) fn described(&self) -> &[Device] {
+        &self.described
     }
 
     /// Gives the guest console input. Waits while more than a screenful is under way, so that a

@@ -12,10 +12,13 @@ mod crash;
 mod devices;
 mod error;
 mod features;
+mod load;
 mod memory_files;
 mod offer;
+mod payload;
 mod promise;
 mod setup;
+mod stopper;
 
 pub use contract::Named;
 pub use crash::Crash;
@@ -24,24 +27,26 @@ pub use error::Error;
 pub use features::{Features, UnknownFeature};
 pub use memory_files::Contents;
 pub use offer::{Aarch32, Forwarding, Offer};
+pub use payload::Payload;
+pub use stopper::Stopper;
 
 pub(crate) use control::{Control, Stop};
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use vambrace_core::SystemEvent;
-use vambrace_core::contract::{Contract, Normalisation, VcpuFeatures};
+use vambrace_core::contract::{Contract, Normalisation};
 use vambrace_core::firmware::Dialect;
 use vambrace_core::psci::{PsciVersion, Reset};
-use vambrace_core::smccc::{Endianness, ExecutionState};
+use vambrace_core::smccc::ExecutionState;
 use vambrace_core::vcpu::ResetState;
 
 use self::core_config::core_config;
 use self::promise::Promise;
 use self::setup::{Blueprint, Built};
-use crate::fdt::{self, PerformanceMonitor};
 use crate::firmware::{AnswerFlip, Core, Firmware, Kernel, Surroundings};
 use crate::image::Plan;
 use crate::layout::Layout;
@@ -69,6 +74,8 @@ pub struct Config {
     pub features: Features,
     /// What RAM holds beside the image when a life begins.
     pub contents: Vec<Contents>,
+    /// What the device tree gives the guest to draw its first random numbers from.
+    pub seeds: SeedChoice,
     /// What a reset does.
     pub reset: OnReset,
     /// How long the machine may take, reboots included.
@@ -92,14 +99,25 @@ pub enum FirmwareKind {
     Core,
 }
 
-/// What a reset does, but for SYSTEM_RESET2 of a vendor type, which always ends the run.
+/// Whether a device tree has random seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeedChoice {
+    /// It has none: equal machines have equal trees.
+    Absent,
+    /// Each life's has new ones, from the host's random number generator.
+    Fresh,
+}
+
+/// What a reset does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnReset {
-    /// The machine boots again, this many times at most.
+    /// The machine boots again, this many times at most; SYSTEM_RESET2 of a vendor type ends the run.
     Reboot {
         /// The next reset ends the run.
         most: u32,
     },
+    /// Every reset, one of a vendor type too, boots the machine again.
+    Always,
     /// The first reset ends the run.
     End,
 }
@@ -130,6 +148,8 @@ pub enum End {
     Crashed(Crash),
     /// The time was up.
     TimeLimit,
+    /// A [`Stopper`] ended it.
+    Stopped,
 }
 
 /// A machine with its image checked and its memory mapped, ready to run on some host.
@@ -139,8 +159,11 @@ pub struct Machine<'a> {
     memory: GuestMemory,
     /// The page of stolen time, where that is promised.
     stolen_time: Option<GuestMemory>,
+    /// The flash with the firmware, where that is what boots.
+    flash: Option<GuestMemory>,
     layout: Layout,
     plan: Plan<'a>,
+    stopper: Stopper,
     begun: AtomicBool,
 }
 
@@ -151,6 +174,16 @@ impl<'a> Machine<'a> {
     ///
     /// Says what is wrong with the configuration or the image; nothing was started.
     pub fn new(config: Config, image: &'a [u8]) -> Result<Self, Error> {
+        let initramfs = None;
+        Self::booting(config, Payload::Kernel { image, initramfs })
+    }
+
+    /// The same for any payload.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn booting(config: Config, payload: Payload<'a>) -> Result<Self, Error> {
         let config = contract::settled(config)?;
         let memory = GuestMemory::new(config.memory)?;
         let stolen_time = match config.features.contains(Features::PV_TIME) {
@@ -158,19 +191,48 @@ impl<'a> Machine<'a> {
             false => None,
         };
         let layout = Layout::new(config.vcpus, memory.region())?;
-        let plan = Plan::new(image, memory.region())?;
+        let plan = payload.plan(memory.region())?;
+        let flash = plan.flash().map(GuestMemory::flash).transpose()?;
         contract::check_board(&config, &layout, plan.execution_state())?;
         for contents in &config.contents {
             contents.check(&memory)?;
         }
-        Ok(Self {
+        let machine = Self {
             config,
             memory,
             stolen_time,
+            flash,
             layout,
             plan,
+            stopper: Stopper::default(),
             begun: AtomicBool::new(false),
-        })
+        };
+        machine.check_room()?;
+        Ok(machine)
+    }
+
+    /// The same with these in the place of the configuration's normalisations.
+    #[must_use]
+    pub fn with_normalisations(mut self, normalisations: Vec<Normalisation>) -> Self {
+        self.config.normalisations = normalisations;
+        self
+    }
+
+    /// A handle to end the machine from another thread.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// The device tree that the guest would have on this host, without seeds. No guest runs.
+    ///
+    /// # Errors
+    ///
+    /// The host refused something, or cannot carry this machine.
+    pub fn device_tree<H: Host>(&self, host: &H, devices: &Devices) -> Result<Vec<u8>, Error> {
+        let built = self.blueprint().build(host, None)?;
+        let description = self.description(built.promise.psci_version, devices.described());
+        Ok(description.to_blob()?)
     }
 
     /// Which registers and instructions the image's code uses.
@@ -207,7 +269,7 @@ impl<'a> Machine<'a> {
         let started = Instant::now();
         let built = self.blueprint().build(host, None)?;
         let promise = &built.promise;
-        let boot = self.load(promise)?;
+        let boot = self.load(promise, devices)?;
         match self.config.firmware {
             FirmwareKind::Kernel => {
                 let features = self.blueprint().features();
@@ -229,6 +291,7 @@ impl<'a> Machine<'a> {
             layout: &self.layout,
             memory: &self.memory,
             stolen_time: self.stolen_time.as_ref(),
+            flash: self.flash.as_ref(),
             execution_state: self.plan.execution_state(),
         }
     }
@@ -249,6 +312,7 @@ impl<'a> Machine<'a> {
                 Stop::Event(event) => event,
                 Stop::Crashed(crash) => break End::Crashed(crash),
                 Stop::TimeLimit => break End::TimeLimit,
+                Stop::Outside => break End::Stopped,
                 Stop::Failed(error) => return Err(error),
             };
             if let Some(end) = self.end_of(event, resets) {
@@ -260,7 +324,7 @@ impl<'a> Machine<'a> {
                 self.memory.clear(self.memory.region())?;
             }
             built = self.blueprint().build(host, Some(&promise))?;
-            self.load(&promise)?;
+            self.load(&promise, devices)?;
         };
         let forwarded_calls = firmware.forwarded_calls();
         Ok(Report {
@@ -285,7 +349,8 @@ impl<'a> Machine<'a> {
             gic: _gic,
             ..
         } = built;
-        let control = Control::new(vcpus.iter().map(VcpuOps::kicker).collect());
+        let kickers = vcpus.iter().map(VcpuOps::kicker).collect();
+        let control = Arc::new(Control::new(kickers));
         let left = self
             .config
             .time_limit
@@ -299,6 +364,7 @@ impl<'a> Machine<'a> {
         };
         self.begun.store(true, Ordering::Relaxed);
         devices.begin_life();
+        self.stopper.attach(&control);
         thread::scope(|scope| {
             for (index, vcpu) in vcpus.into_iter().enumerate() {
                 let thread = Thread::new(index, vcpu, &board);
@@ -324,6 +390,8 @@ impl<'a> Machine<'a> {
             devices.end_life();
             control.wait_for_threads();
         });
+        self.stopper.detach();
+        let control = Arc::into_inner(control).expect("a life that is over is nobody else's");
         control.into_reason()
     }
 
@@ -331,48 +399,12 @@ impl<'a> Machine<'a> {
     fn end_of(&self, event: SystemEvent, resets: u32) -> Option<End> {
         match (event, self.config.reset) {
             (SystemEvent::Off | SystemEvent::Hibernate, _) => Some(End::Off),
+            (SystemEvent::Reset(_), OnReset::Always) => None,
             (SystemEvent::Reset(Reset::Vendor { reset_type, .. }), _) => {
                 Some(End::Code(reset_type & 0x7fff_ffff))
             }
             (SystemEvent::Reset(_), OnReset::Reboot { most }) if resets < most => None,
             (SystemEvent::Reset(_), OnReset::Reboot { .. } | OnReset::End) => Some(End::Reset),
-        }
-    }
-
-    /// Writes image and device tree to RAM, and makes stolen time zero; says how the first vCPU
-    /// begins.
-    fn load(&self, promise: &Promise) -> Result<ResetState, Error> {
-        let description = fdt::Description {
-            layout: &self.layout,
-            psci_version: promise.psci_version.value(),
-            performance_monitor: self.performance_monitor(),
-            arguments: self.config.boot_arguments.as_deref(),
-        };
-        let tree = description.to_blob()?;
-        let place = self.plan.device_tree(tree.len() as u64)?;
-        self.plan.write(&self.memory)?;
-        if let Some(page) = &self.stolen_time {
-            page.clear(page.region())?;
-        }
-        self.memory.write(place.base(), &tree)?;
-        for contents in &self.config.contents {
-            contents.write(&self.memory)?;
-        }
-        Ok(ResetState::new(
-            self.plan.entry(),
-            place.base().value(),
-            self.plan.execution_state(),
-            Endianness::Little,
-        ))
-    }
-
-    /// Only a contract gives vCPUs one.
-    fn performance_monitor(&self) -> PerformanceMonitor {
-        match &self.config.contract {
-            Some(contract) if contract.vcpu_features.contains(VcpuFeatures::PMU) => {
-                PerformanceMonitor::Present
-            }
-            Some(_) | None => PerformanceMonitor::Absent,
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Blueprint<'a> {
     pub(crate) memory: &'a GuestMemory,
     /// The page of stolen time, if that is promised.
     pub(crate) stolen_time: Option<&'a GuestMemory>,
+    /// The flash, if it has something in it.
+    pub(crate) flash: Option<&'a GuestMemory>,
     /// What the image is made for.
     pub(crate) execution_state: ExecutionState,
 }
@@ -150,8 +152,13 @@ impl<V: VmOps> Empty<V> {
             .into_iter()
             .flatten()
             .flat_map(|piece| piece.mapping().iter());
-        for (slot, region) in (0..).zip(regions) {
+        let mut slots = 0..;
+        for (slot, region) in slots.by_ref().zip(regions) {
             self.0.map_ram(slot, region)?;
+        }
+        let flash = blueprint.flash.into_iter();
+        for (slot, region) in slots.zip(flash.flat_map(|flash| flash.mapping().iter())) {
+            self.0.map_rom(slot, region)?;
         }
         Ok(WithMemory(self.0))
     }
@@ -450,6 +457,7 @@ mod tests {
             layout: &layout,
             memory: &memory,
             stolen_time,
+            flash: None,
             execution_state,
         };
         blueprint.build(host, None).map(|built| built.promise)

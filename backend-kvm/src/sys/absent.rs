@@ -48,6 +48,10 @@ impl VmOps for Absent {
         match self.0 {}
     }
 
+    fn map_rom(&self, _: u32, _: &GuestRegionMmap) -> Result<()> {
+        match self.0 {}
+    }
+
     fn create_vcpu(&self, _: u32) -> Result<Self> {
         match self.0 {}
     }

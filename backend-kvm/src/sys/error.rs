@@ -102,6 +102,15 @@ pub enum Operation {
         /// Bytes.
         size: u64,
     },
+    /// [`VmOps::map_rom`](super::VmOps::map_rom).
+    MapRom {
+        /// The memory slot.
+        slot: u32,
+        /// Where the guest sees it.
+        start: GuestAddress,
+        /// Bytes.
+        size: u64,
+    },
     /// [`VmOps::create_vcpu`](super::VmOps::create_vcpu).
     CreateVcpu {
         /// The vCPU's index.
@@ -217,7 +226,7 @@ impl Operation {
             Self::CreateVm { .. } => "KVM_CREATE_VM",
             Self::CloseVm => "closing the VM",
             Self::Enable(_) => "KVM_ENABLE_CAP",
-            Self::MapRam { .. } => "KVM_SET_USER_MEMORY_REGION",
+            Self::MapRam { .. } | Self::MapRom { .. } => "KVM_SET_USER_MEMORY_REGION",
             Self::CreateVcpu { .. } => "KVM_CREATE_VCPU",
             Self::PreferredTarget => "KVM_ARM_PREFERRED_TARGET",
             Self::PrepareKick => "preparing the vCPU to be kicked",
@@ -267,6 +276,13 @@ impl fmt::Display for Operation {
             Self::CreateVm { ipa_bits } => write!(f, " with {ipa_bits} bits of guest address"),
             Self::MapRam { slot, start, size } => {
                 write!(f, " of {size:#x} bytes at {:#x} as slot {slot}", start.0)
+            }
+            Self::MapRom { slot, start, size } => {
+                let start = start.0;
+                write!(
+                    f,
+                    " of {size:#x} bytes at {start:#x}, read-only, as slot {slot}"
+                )
             }
             Self::CreateVcpu { index } => write!(f, " of index {index}"),
             Self::FilterSmccc {

@@ -12,8 +12,8 @@ use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kvm_bindings::{
-    kvm_create_device, kvm_device_attr, kvm_enable_cap, kvm_mp_state, kvm_userspace_memory_region,
-    kvm_vcpu_events, kvm_vcpu_init,
+    KVM_MEM_READONLY, kvm_create_device, kvm_device_attr, kvm_enable_cap, kvm_mp_state,
+    kvm_userspace_memory_region, kvm_vcpu_events, kvm_vcpu_init,
 };
 use kvm_ioctls::{VcpuFd, VmFd};
 use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, MmapRegion, VolatileSlice};
@@ -112,26 +112,15 @@ impl VmOps for Vm {
     }
 
     fn map_ram(&self, slot: u32, region: &GuestRegionMmap) -> Result<()> {
-        let mapping = region.get_mmap();
-        let request = kvm_userspace_memory_region {
-            slot,
-            flags: 0,
-            guest_phys_addr: region.start_addr().0,
-            memory_size: region.len(),
-            // A pointer's bits as a number: the kernel's field has 64 bits on every machine.
-            userspace_addr: mapping.as_ptr() as u64,
-        };
-        // Shared first: from the next line on the guest may write there.
-        self.0
-            .memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(mapping);
-        // SAFETY: the whole range is one mapping, which is kept until the VM's descriptor, and
-        // through `Shared` every vCPU's and device's, is closed: no guest outlives its memory.
-        let mapped = unsafe { self.0.fd.set_user_memory_region(request) };
         let (start, size) = (region.start_addr(), region.len());
-        mapped.map_err(refused(Operation::MapRam { slot, start, size }))
+        self.map(slot, region, 0)
+            .map_err(refused(Operation::MapRam { slot, start, size }))
+    }
+
+    fn map_rom(&self, slot: u32, region: &GuestRegionMmap) -> Result<()> {
+        let (start, size) = (region.start_addr(), region.len());
+        self.map(slot, region, KVM_MEM_READONLY)
+            .map_err(refused(Operation::MapRom { slot, start, size }))
     }
 
     fn create_vcpu(&self, index: u32) -> Result<Vcpu> {
@@ -211,6 +200,32 @@ impl VmOps for Vm {
 }
 
 impl Vm {
+    fn map(
+        &self,
+        slot: u32,
+        region: &GuestRegionMmap,
+        flags: u32,
+    ) -> std::result::Result<(), kvm_ioctls::Error> {
+        let mapping = region.get_mmap();
+        let request = kvm_userspace_memory_region {
+            slot,
+            flags,
+            guest_phys_addr: region.start_addr().0,
+            memory_size: region.len(),
+            // A pointer's bits as a number: the kernel's field has 64 bits on every machine.
+            userspace_addr: mapping.as_ptr() as u64,
+        };
+        // Shared first: from the next line on the guest may write there.
+        self.0
+            .memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(mapping);
+        // SAFETY: the whole range is one mapping, which is kept until the VM's descriptor, and
+        // through `Shared` every vCPU's and device's, is closed: no guest outlives its memory.
+        unsafe { self.0.fd.set_user_memory_region(request) }
+    }
+
     fn create_gic(&self, kind: u32, operation: Operation) -> Result<Gic> {
         let mut request = kvm_create_device {
             type_: kind,

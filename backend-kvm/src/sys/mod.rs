@@ -123,6 +123,10 @@ pub trait VmOps: Send + Sync {
     /// The VM keeps the region's mapping alive. `slot` is any number not used before.
     fn map_ram(&self, slot: u32, region: &GuestRegionMmap) -> Result<()>;
 
+    /// The same, but what the guest writes there becomes an exit and changes nothing
+    /// (KVM_MEM_READONLY).
+    fn map_rom(&self, slot: u32, region: &GuestRegionMmap) -> Result<()>;
+
     /// Makes vCPU `index`, whose MPIDR_EL1 affinity KVM derives from it (KVM_CREATE_VCPU).
     /// Each creation sets the guest's virtual counter to zero, so all vCPUs come before the first
     /// run. It needs [`VcpuOps::init`] before anything else but MP_STATE.

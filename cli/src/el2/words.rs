@@ -44,6 +44,8 @@ pub(super) fn bootargs(config: &Config, promise: &Promise) -> Result<String, Fai
     firmware.write(&mut words);
     let most = match config.reset {
         OnReset::Reboot { most } => most,
+        // It counts no further.
+        OnReset::Always => u32::MAX,
         OnReset::End => 0,
     };
     // Text takes whatever is written to it.

@@ -103,6 +103,7 @@ fn ending(claim: Option<&Claim>, report: &Report, console: &Console) -> Option<S
             Some(line) => format!("the time limit passed; its last line was `{line}`"),
             None => "the time limit passed and it had printed nothing".into(),
         }),
+        (End::Stopped, _) => Some("the machine was stopped from outside".into()),
         (End::Reset, _) => Some(reset_too_many(report.resets)),
         (End::Code(0), None | Some(ClaimedEnd::Code))
         | (End::Off, None | Some(ClaimedEnd::Off)) => None,

@@ -12,7 +12,9 @@ use vambrace_kvm::contract::{
     Confirmation, FieldAnswer, RawConfirmation, confirm, confirm_fields, confirm_raw,
 };
 use vambrace_kvm::devices::Unclaimed;
-use vambrace_kvm::machine::{Config, Devices, End, Features, FirmwareKind, Machine, OnReset};
+use vambrace_kvm::machine::{
+    Config, Devices, End, Features, FirmwareKind, Machine, OnReset, SeedChoice,
+};
 use vambrace_kvm::sys::{Host, RegisterId};
 
 use super::question::{
@@ -150,6 +152,7 @@ fn config(promised: Option<&Promised>) -> Result<Config, String> {
         psci_version: None,
         features: Features::empty(),
         contents: Vec::new(),
+        seeds: SeedChoice::Absent,
         reset: OnReset::End,
         time_limit: Some(GUEST_LIMIT),
         flip: None,

@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 
 use vambrace_core::firmware::{Dialect, KvmGeneration};
 
-use super::{Config, Devices, End, Error, Features, FirmwareKind, Machine, OnReset, Report};
+use super::{
+    Config, Devices, End, Error, Features, FirmwareKind, Machine, OnReset, Report, SeedChoice,
+};
 use crate::devices::Unclaimed;
 use crate::sys::fake::{FakeHost, Record, Step};
 use crate::sys::{
@@ -50,6 +52,7 @@ fn config(vcpus: u16, firmware: FirmwareKind) -> Config {
         psci_version: None,
         features: Features::empty(),
         contents: Vec::new(),
+        seeds: SeedChoice::Absent,
         reset: OnReset::Reboot { most: 3 },
         time_limit: Some(Duration::from_secs(60)),
         flip: None,

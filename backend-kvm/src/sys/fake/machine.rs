@@ -70,6 +70,13 @@ impl VmOps for FakeVm {
             .map(drop)
     }
 
+    fn map_rom(&self, slot: u32, region: &GuestRegionMmap) -> Result<()> {
+        let (start, size) = (region.start_addr(), region.len());
+        self.host()
+            .ask(None, Operation::MapRom { slot, start, size })
+            .map(drop)
+    }
+
     fn create_vcpu(&self, index: u32) -> Result<FakeVcpu> {
         let operation = Operation::CreateVcpu { index };
         let mut state = self.host().ask(Some(index), operation)?;

@@ -1,16 +1,24 @@
 //! The device tree that describes the machine to its guest.
 //!
 //! Node names and their order of cells are QEMU's, so that software which looks for paths finds
-//! them. Nothing in it is random or taken from the host: equal machines have equal bytes.
-//! (Devicetree Specification v0.4; the bindings are named at each node.)
+//! them. Nothing in it is taken from the host, and nothing is random but the seeds, if there are
+//! any: equal machines have equal bytes. (Devicetree Specification v0.4; the bindings are named at
+//! each node.)
+
+mod device;
+
+use std::fmt;
 
 use vm_fdt::FdtWriter;
 
+use self::device::{LEVEL_HIGH, clock, pl011, pl011_path};
 use crate::address::Region;
 use crate::layout::{
-    GIC_DISTRIBUTOR, HYPERVISOR_TIMER_PPI, Layout, PHYSICAL_TIMER_PPI, PL011, PL011_SPI, PMU_PPI,
-    SECURE_TIMER_PPI, VIRTUAL_TIMER_PPI, mpidr,
+    GIC_DISTRIBUTOR, HYPERVISOR_TIMER_PPI, Layout, PHYSICAL_TIMER_PPI, PMU_PPI, SECURE_TIMER_PPI,
+    VIRTUAL_TIMER_PPI, mpidr,
 };
+
+pub use self::device::{Device, DeviceKind};
 
 /// What a device tree has to tell.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +31,22 @@ pub struct Description<'a> {
     pub performance_monitor: PerformanceMonitor,
     /// The guest's arguments, `/chosen/bootargs`.
     pub arguments: Option<&'a str>,
+    /// Where the initramfs lies, if there is one.
+    pub initramfs: Option<Region>,
+    /// What the guest's first random numbers come from.
+    pub seeds: Option<&'a Seeds>,
+    /// What there is beside the PL011.
+    pub devices: &'a [Device],
+}
+
+/// Random bytes for one life of a guest, which overwrites them as it reads them. Nobody else may
+/// know them: they are shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seeds {
+    /// From which a kernel chooses its addresses (`kaslr-seed`).
+    pub kaslr: [u8; 8],
+    /// With which its random number generator starts (`rng-seed`).
+    pub rng: [u8; 32],
 }
 
 /// Whether vCPUs have a performance monitor (PMUv3).
@@ -80,15 +104,27 @@ impl Description<'_> {
         self.gic(&mut fdt)?;
         clock(&mut fdt)?;
         pl011(&mut fdt)?;
+        for device in self.devices {
+            device.describe(&mut fdt)?;
+        }
         fdt.end_node(root)?;
         fdt.finish()
     }
 
+    /// The devicetree schema's chosen.yaml.
     fn chosen(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
         let node = fdt.begin_node("chosen")?;
         fdt.property_string("stdout-path", &pl011_path())?;
         if let Some(arguments) = self.arguments {
             fdt.property_string("bootargs", arguments)?;
+        }
+        if let Some(initramfs) = self.initramfs {
+            fdt.property_u64("linux,initrd-start", initramfs.base().value())?;
+            fdt.property_u64("linux,initrd-end", initramfs.end().value())?;
+        }
+        if let Some(seeds) = self.seeds {
+            fdt.property("kaslr-seed", &seeds.kaslr)?;
+            fdt.property("rng-seed", &seeds.rng)?;
         }
         fdt.end_node(node)
     }
@@ -194,32 +230,6 @@ fn performance_monitor(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
     fdt.end_node(node)
 }
 
-/// Binding: clock/fixed-clock.yaml. A PL011 driver computes its divisors from it.
-fn clock(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
-    let node = fdt.begin_node("apb-pclk")?;
-    fdt.property_string("compatible", "fixed-clock")?;
-    fdt.property_u32("#clock-cells", 0)?;
-    fdt.property_u32("clock-frequency", 24_000_000)?;
-    fdt.property_string("clock-output-names", "clk24mhz")?;
-    fdt.property_phandle(CLOCK_PHANDLE)?;
-    fdt.end_node(node)
-}
-
-/// Binding: serial/pl011.yaml.
-fn pl011(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
-    let node = fdt.begin_node(&pl011_path()[1..])?;
-    strings(fdt, "compatible", &["arm,pl011", "arm,primecell"])?;
-    fdt.property_array_u64("reg", &reg(PL011))?;
-    fdt.property_array_u32("interrupts", &[SPI, PL011_SPI, LEVEL_HIGH])?;
-    fdt.property_array_u32("clocks", &[CLOCK_PHANDLE, CLOCK_PHANDLE])?;
-    strings(fdt, "clock-names", &["uartclk", "apb_pclk"])?;
-    fdt.end_node(node)
-}
-
-fn pl011_path() -> String {
-    format!("/pl011@{:x}", PL011.base().value())
-}
-
 fn strings(fdt: &mut FdtWriter, name: &str, values: &[&str]) -> Result<(), vm_fdt::Error> {
     fdt.property_string_list(
         name,
@@ -234,12 +244,10 @@ fn reg(region: Region) -> [u64; 2] {
 
 const GIC_PHANDLE: u32 = 1;
 const CLOCK_PHANDLE: u32 = 2;
+const GPIO_PHANDLE: u32 = 3;
 
 /// The first cell of a GIC interrupt specifier.
-const SPI: u32 = 0;
 const PPI: u32 = 1;
-/// Its third: active high, level-sensitive.
-const LEVEL_HIGH: u32 = 4;
 
 /// KVM_PSCI_FN_* of `uapi/asm/kvm.h`.
 const PSCI_0_1_FUNCTIONS: [(&str, u32); 4] = [
@@ -252,6 +260,13 @@ const PSCI_0_1_FUNCTIONS: [(&str, u32); 4] = [
 const PSCI_0_2: u32 = 2;
 const PSCI_1_0: u32 = 0x1_0000;
 
+impl fmt::Debug for Seeds {
+    /// Without the bytes, which are the guest's secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seeds").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use dtoolkit::fdt::Fdt;
@@ -263,14 +278,36 @@ mod tests {
     fn blob(vcpus: u16, psci_version: u32, arguments: Option<&str>) -> Vec<u8> {
         let ram = Region::new(RAM_BASE, 0x2000_0000).unwrap();
         let layout = Layout::new(vcpus, ram).unwrap();
+        let described = description(&layout, psci_version);
+        let described = Description {
+            arguments,
+            ..described
+        };
+        described.to_blob().unwrap()
+    }
+
+    fn description(layout: &Layout, psci_version: u32) -> Description<'_> {
         Description {
-            layout: &layout,
+            layout,
             psci_version,
             performance_monitor: PerformanceMonitor::Absent,
-            arguments,
+            arguments: None,
+            initramfs: None,
+            seeds: None,
+            devices: &[],
         }
-        .to_blob()
-        .unwrap()
+    }
+
+    /// A machine of one vCPU with something more.
+    fn blob_with<'a>(
+        more: impl FnOnce(Description<'a>) -> Description<'a>,
+        layout: &'a Layout,
+    ) -> Vec<u8> {
+        more(description(layout, 0x1_0001)).to_blob().unwrap()
+    }
+
+    fn layout() -> Layout {
+        Layout::new(1, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap()
     }
 
     fn value(blob: &[u8], path: &str, property: &str) -> Option<Vec<u8>> {
@@ -395,14 +432,14 @@ mod tests {
 
     #[test]
     fn a_performance_monitor_is_described_where_there_is_one() {
-        let layout = Layout::new(2, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap();
-        let description = Description {
-            layout: &layout,
-            psci_version: 0x1_0001,
-            performance_monitor: PerformanceMonitor::Present,
-            arguments: None,
-        };
-        let with = description.to_blob().unwrap();
+        let layout = layout();
+        let with = blob_with(
+            |rest| Description {
+                performance_monitor: PerformanceMonitor::Present,
+                ..rest
+            },
+            &layout,
+        );
         assert_eq!(text(&with, "/pmu", "compatible"), "arm,armv8-pmuv3\0");
         assert_eq!(cells(&with, "/pmu", "interrupts"), [1, 7, 4]);
         assert_eq!(value(&blob(2, 0x1_0001, None), "/pmu", "compatible"), None);
@@ -443,14 +480,113 @@ mod tests {
 
     #[test]
     fn arguments_with_a_zero_byte_are_refused() {
-        let layout = Layout::new(1, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap();
+        let layout = layout();
         let description = Description {
-            layout: &layout,
-            psci_version: 0x1_0000,
-            performance_monitor: PerformanceMonitor::Absent,
             arguments: Some("a\0b"),
+            ..description(&layout, 0x1_0000)
         };
         assert_eq!(description.to_blob(), Err(FdtError::ZeroInArguments));
+    }
+
+    #[test]
+    fn an_initramfs_is_told_from_its_first_byte_to_behind_its_last() {
+        let layout = layout();
+        let blob = blob_with(
+            |rest| Description {
+                initramfs: Some(Region::fixed(0x1_4800_0000, 0x12345)),
+                ..rest
+            },
+            &layout,
+        );
+        assert_eq!(
+            cells(&blob, "/chosen", "linux,initrd-start"),
+            [1, 0x4800_0000]
+        );
+        assert_eq!(
+            cells(&blob, "/chosen", "linux,initrd-end"),
+            [1, 0x4801_2345]
+        );
+    }
+
+    #[test]
+    fn seeds_are_in_the_tree_and_nowhere_else() {
+        let layout = layout();
+        let seeds = Seeds {
+            kaslr: [0xa5; 8],
+            rng: [0x5a; 32],
+        };
+        let blob = blob_with(
+            |rest| Description {
+                seeds: Some(&seeds),
+                ..rest
+            },
+            &layout,
+        );
+        assert_eq!(value(&blob, "/chosen", "kaslr-seed").unwrap(), [0xa5; 8]);
+        assert_eq!(value(&blob, "/chosen", "rng-seed").unwrap(), [0x5a; 32]);
+        assert_eq!(format!("{seeds:?}"), "Seeds { .. }");
+    }
+
+    /// A machine with one of each.
+    fn blob_with_devices() -> Vec<u8> {
+        let layout = layout();
+        let device = |kind, base, size, spi| Device {
+            kind,
+            region: Region::fixed(base, size),
+            spi,
+        };
+        let devices = [
+            device(DeviceKind::Pl031, 0x0901_0000, 0x1000, 2),
+            device(DeviceKind::Pl061, 0x0903_0000, 0x1000, 7),
+            device(DeviceKind::VirtioMmio, 0x0a00_0200, 0x200, 17),
+        ];
+        blob_with(
+            |rest| Description {
+                devices: &devices,
+                ..rest
+            },
+            &layout,
+        )
+    }
+
+    #[test]
+    fn a_clock_and_a_gpio_controller_are_primecells_with_their_clock() {
+        let blob = blob_with_devices();
+        let clock = cells(&blob, "/apb-pclk", "phandle");
+        for (path, kind, spi) in [
+            ("/pl031@9010000", "arm,pl031", 2),
+            ("/pl061@9030000", "arm,pl061", 7),
+        ] {
+            assert_eq!(
+                text(&blob, path, "compatible"),
+                format!("{kind}\0arm,primecell\0")
+            );
+            assert_eq!(cells(&blob, path, "interrupts"), [0, spi, 4]);
+            assert_eq!(cells(&blob, path, "clocks"), clock);
+            assert_eq!(text(&blob, path, "clock-names"), "apb_pclk\0");
+        }
+    }
+
+    #[test]
+    fn the_power_button_is_line_3_of_the_gpio_controller() {
+        let blob = blob_with_devices();
+        let controller = cells(&blob, "/pl061@9030000", "phandle")[0];
+        assert_eq!(
+            cells(&blob, "/gpio-keys/poweroff", "gpios"),
+            [controller, 3, 0]
+        );
+        assert_eq!(cells(&blob, "/gpio-keys/poweroff", "linux,code"), [116]);
+        assert_eq!(cells(&blob, "/pl061@9030000", "#gpio-cells"), [2]);
+    }
+
+    #[test]
+    fn a_virtio_transport_has_an_edge_triggered_interrupt() {
+        let blob = blob_with_devices();
+        let path = "/virtio_mmio@a000200";
+        assert_eq!(text(&blob, path, "compatible"), "virtio,mmio\0");
+        assert_eq!(cells(&blob, path, "reg"), [0, 0x0a00_0200, 0, 0x200]);
+        assert_eq!(cells(&blob, path, "interrupts"), [0, 17, 1]);
+        assert_eq!(value(&blob, path, "dma-coherent"), Some(vec![]));
     }
 
     #[test]

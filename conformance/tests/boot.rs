@@ -1,0 +1,210 @@
+//! `vambrace boot`: its console, its options and its ends, with guests that are quicker than Linux.
+//!
+//! Linux itself is booted by `cargo xtask linux`.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use tempfile::{NamedTempFile, tempdir};
+use vambrace_conformance::{Ending, Started, Terminal, example, see, see_with_input, vambrace};
+
+fn boot(options: &[&str], kernel: &Path) -> Command {
+    let mut command = vambrace();
+    command.args(["boot", "--host", "lab", "--timeout", "60"]);
+    command.args(options).arg("--kernel").arg(kernel);
+    command
+}
+
+#[test]
+fn ctrl_a_x_ends_the_machine_and_gives_the_terminal_back() {
+    let mut terminal = Terminal::open();
+    let before = terminal.settings();
+    let started = terminal.start(&boot(&[], &example("hang")));
+    terminal.wait_for("waiting for ever");
+    assert_ne!(terminal.settings(), before);
+    terminal.type_text("\x01h");
+    terminal.wait_for("Ctrl-a x       end the machine");
+    terminal.type_text("\x01x");
+    started.finish_and_leave_nothing().exits(0);
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn every_other_key_is_the_guests() {
+    let mut terminal = Terminal::open();
+    let before = terminal.settings();
+    let options = ["--firmware=core", "--no-reboot"];
+    let started = terminal.start(&boot(&options, &example("echo")));
+    terminal.wait_for("ready");
+    // Ctrl-C, and Ctrl-a itself.
+    terminal.type_text("a\x03b\x01\x01c\n");
+    terminal.wait_for("echo: a\x03b\x01c");
+    started.finish_and_leave_nothing().exits(0);
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back_too() {
+    let terminal = Terminal::open();
+    let before = terminal.settings();
+    let started = terminal.start(&boot(&[], &example("hang")));
+    terminal.wait_for("waiting for ever");
+    started.signal(Signal::TERM);
+    started.finish_and_leave_nothing().ends(Ending::Signal(15));
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn the_banner_says_where_under_which_contract_and_who_answers() {
+    let options = ["--firmware=core", "--no-reboot"];
+    let ended = see_with_input(&mut boot(&options, &example("echo")), b"x\n");
+    ended.exits(0).prints(&["ready\n", "echo: x\n"]);
+    ended.says(&["vambrace: 1 vCPU, 512 MiB on lab:6.12:max (Linux 6.12"]);
+    ended.says(&["), contract none, firmware core\n"]);
+}
+
+#[test]
+fn a_vendor_reset_is_a_reboot() {
+    // The guest ends the machine so, in each life.
+    let command = &mut boot(&["--json", "--timeout=20"], &example("exit_code"));
+    let ended = see(command);
+    ended.exits(124);
+    assert!(ended.report()["resets"].as_u64() >= Some(2), "{ended}");
+    ended.prints(&["boot: 1\n", "boot: 2\n"]);
+}
+
+#[test]
+fn without_reboots_the_first_reset_is_an_end_like_any_other() {
+    let ended = see(&mut boot(&["--no-reboot", "--json"], &example("exit_code")));
+    ended.exits(0);
+    assert_eq!(ended.report()["resets"], 0, "{ended}");
+}
+
+#[test]
+fn a_crash_is_126() {
+    see(&mut boot(&[], &example("undecodable_simd")))
+        .exits(126)
+        .says(&["vambrace: the guest crashed: vCPU 0"]);
+}
+
+#[test]
+fn a_console_can_be_a_file() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("console");
+    let console = format!("--console=file={}", file.display());
+    let ended = see(&mut boot(&[&console, "--no-reboot"], &example("exit_code")));
+    ended.exits(0);
+    assert_eq!(ended.stdout, "");
+    let written = fs::read_to_string(&file).unwrap();
+    assert!(written.contains("exit code 42"), "{written}");
+}
+
+#[test]
+fn a_device_tree_is_written_without_seeds_and_without_a_guest() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("tree");
+    let option = format!("--dump-dtb={}", file.display());
+    let ended = see(&mut boot(&[&option, "--append=quiet"], &example("hang")));
+    ended.exits(0);
+    assert_eq!(ended.stdout, "");
+    let tree = fs::read(&file).unwrap();
+    assert_eq!(tree[..4], [0xd0, 0x0d, 0xfe, 0xed]);
+    let text = String::from_utf8_lossy(&tree);
+    assert!(text.contains("quiet\0") && text.contains("arm,psci-1.0\0"));
+    assert!(!text.contains("kaslr-seed") && !text.contains("rng-seed"));
+}
+
+#[test]
+fn a_kernel_by_gzip_is_unpacked() {
+    let kernel = NamedTempFile::new().unwrap();
+    let gzip = Command::new("gzip")
+        .arg("--stdout")
+        .arg(example("exit_code"))
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    fs::write(kernel.path(), gzip.stdout).unwrap();
+    see(&mut boot(&["--no-reboot"], kernel.path()))
+        .exits(0)
+        .prints(&["exit code 42"]);
+}
+
+#[test]
+fn firmware_runs_from_flash_with_its_device_tree_in_ram() {
+    let firmware = NamedTempFile::new().unwrap();
+    let instructions: [u32; 12] = [
+        0x5280_0541, // mov w1, #'*'
+        0xD2A1_2002, // mov x2, #0x9000000
+        0xB940_0003, // ldr w3, [x0]: the tree's magic (Devicetree specification, 5.2)
+        0x5AC0_0863, // rev w3, w3
+        0x529F_DDA4, // mov w4, #0xfeed
+        0x72BA_01A4, // movk w4, #0xd00d, lsl #16
+        0x6B04_007F, // cmp w3, w4
+        0x5400_0041, // b.ne over the next
+        0xB900_0041, // str w1, [x2]
+        0x5280_0100, // mov w0, #0x8
+        0x72B0_8000, // movk w0, #0x8400, lsl #16: SYSTEM_OFF (DEN0022)
+        0xD400_0002, // hvc #0
+    ];
+    let bytes: Vec<u8> = instructions
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    fs::write(firmware.path(), bytes).unwrap();
+    let mut command = vambrace();
+    command.args(["boot", "--host", "lab", "--timeout", "60", "--bios"]);
+    let ended = see(command.arg(firmware.path()));
+    ended.exits(0);
+    assert_eq!(ended.stdout, "*", "{ended}");
+}
+
+#[test]
+fn what_cannot_be_booted_is_refused_before_there_is_a_host() {
+    let file = |bytes: &[u8]| {
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        file
+    };
+    let (empty, bomb) = (file(b""), file(&[0x1f, 0x8b, 8, 0, 0]));
+    let hang = example("hang");
+    let initramfs = format!("--initrd={}", empty.path().display());
+    see(&mut boot(&[&initramfs], &hang)).refuses(127, &["the initramfs is empty"]);
+    see(&mut boot(&[], empty.path())).refuses(127, &["the file is empty"]);
+    see(&mut boot(&[], bomb.path())).refuses(127, &["truncated"]);
+    see(&mut boot(&[], Path::new("no/such"))).refuses(127, &["there is no such file"]);
+    see(&mut boot(&["--memory=2M"], &hang)).refuses(125, &["at least 4 MiB"]);
+    see(&mut boot(&["--memory=4000000G"], &hang)).refuses(125, &["--memory"]);
+}
+
+#[test]
+fn options_can_stand_in_a_file_and_its_mistakes_have_lines() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("machine.toml");
+    let with_file = |text: &str, more: &[&str]| {
+        fs::write(&file, text).unwrap();
+        let mut command = vambrace();
+        command.arg("boot").arg("--config").arg(&file).args(more);
+        see(&mut command)
+    };
+    let kernel = folder.path().join("vmlinuz").display().to_string();
+    let ended = with_file(
+        "kernel = \"vmlinuz\"\ncpus = 2\n",
+        &["--cpus=8", "--dump-config"],
+    );
+    ended.exits(0);
+    assert_eq!(ended.stdout, format!("cpus = 8\nkernel = \"{kernel}\"\n"));
+    with_file("cpus = 2\nkernal = \"x\"\n", &[])
+        .refuses(125, &["line 2: `kernal` is no option: there are "]);
+    with_file("cpus = 513\nkernel = \"x\"\n", &[]).refuses(125, &["513", "--cpus"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_machine() {
+    let mut command = boot(&[], &example("flood"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut started = Started::new(command.stderr(Stdio::piped()));
+    drop(started.stdout());
+    started.finish_and_leave_nothing();
+}
