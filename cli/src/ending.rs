@@ -1,5 +1,7 @@
 //! How a guest ended: for the shell, for a person, for a program.
 
+use std::io::{self, Write as _};
+
 use vambrace_kvm::machine::{End, Report};
 
 use crate::machine_options::reset_too_many;
@@ -43,8 +45,14 @@ pub(crate) fn exit_code(report: &Report) -> u8 {
     }
 }
 
+/// Tells programs on standard error how a run ended.
+pub(crate) fn tell(report: &Report) {
+    // Without a reader there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{}", json(report));
+}
+
 /// How a run ended, for programs.
-pub(crate) fn json(report: &Report) -> serde_json::Value {
+fn json(report: &Report) -> serde_json::Value {
     let (end, code, detail) = match &report.end {
         End::Off => ("off", None, None),
         End::Code(code) => ("code", Some(*code), None),

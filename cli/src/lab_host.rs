@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use vambrace_lab::{HostSpec, Job, Outcome, Stdin, Streams};
+use vambrace_lab::{HostSpec, Job, Outcome, Output, Stdin, Streams};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::progress::say;
 use crate::ready;
 
 /// Runs `job` in a host of `spec`, fetching and building first what is missing.
@@ -29,6 +30,17 @@ pub(crate) fn run_and_capture(spec: HostSpec, job: &Job) -> Result<(Outcome, Vec
     let outcome = run(spec, job, streams)?;
     let mut bytes = captured.0.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((outcome, std::mem::take(&mut bytes)))
+}
+
+/// Tells of each file that should have come back and has not.
+pub(crate) fn tell_missing(outcome: &Outcome, outputs: impl IntoIterator<Item = Output>) {
+    for output in outputs {
+        let missing = outcome.missing.iter();
+        for file in missing.filter(|file| file.inside == output.inside) {
+            let (outside, reason) = (output.outside.display(), &file.reason);
+            say(&format!("`{outside}` could not be brought back: {reason}"));
+        }
+    }
 }
 
 /// Keeps what is written to it. Clones share it.

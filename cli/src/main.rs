@@ -8,6 +8,7 @@
 mod boot;
 mod build_id;
 mod contract;
+mod device_options;
 mod el2;
 mod ending;
 mod failure;

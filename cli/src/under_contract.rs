@@ -11,7 +11,7 @@ use vambrace_core::firmware;
 use vambrace_formats::contract::to_toml;
 use vambrace_kvm::contract::Unkept;
 use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
-use vambrace_kvm::machine::{Error, Features, FirmwareKind};
+use vambrace_kvm::machine::{Devices, Error, Features, FirmwareKind, Machine, Report};
 use vambrace_kvm::{probe, sys};
 use vambrace_lab::{Input, Source};
 
@@ -106,16 +106,26 @@ fn names_a_machine(words: &str) -> bool {
     words.split(' ').any(|word| !word.starts_with("memory="))
 }
 
-/// What this host is known to change of a contract though no guest relies on it, if that is all for
-/// which `error` refused it: asked only then, as a probe takes its time.
-pub(crate) fn normalisations(
-    error: &Error,
+/// Runs a machine; if the host refuses its contract for nothing but what it is known to change though
+/// no guest relies on it, runs it with that known. A probe takes its time, so it comes after the fact.
+pub(crate) fn run(
+    machine: &mut Machine<'_>,
     contract: Option<&Contract>,
     host: &impl sys::Host,
-) -> Option<Vec<Normalisation>> {
-    let (Error::Unkept(Unkept::Changed(_)), Some(contract)) = (error, contract) else {
-        return None;
+    devices: &Devices,
+) -> Result<Report, Error> {
+    let ended = machine.run(host, devices);
+    let (Err(Error::Unkept(Unkept::Changed(_))), Some(contract)) = (&ended, contract) else {
+        return ended;
     };
+    let Some(known) = normalisations(contract, host) else {
+        return ended;
+    };
+    machine.expect_normalisations(known);
+    machine.run(host, devices)
+}
+
+fn normalisations(contract: &Contract, host: &impl sys::Host) -> Option<Vec<Normalisation>> {
     let profile: HostProfile = probe::probe(host).ok()?;
     let verdict = preflight(contract, &profile);
     let known = verdict.normalisations();

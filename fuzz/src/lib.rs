@@ -4,6 +4,9 @@
 //! the test `fuzz_corpus` of the package vambrace-conformance calls it on the stable toolchain and
 //! compiles this file into itself.
 
+use std::io;
+use std::os::fd::BorrowedFd;
+
 use vambrace_core::contract::Contract;
 use vambrace_core::firmware::Services;
 use vambrace_core::memory::{Ipa, RamRange};
@@ -16,14 +19,18 @@ use vambrace_formats::contract;
 use vambrace_formats::profile::ProfileFile;
 use vambrace_kvm::abort;
 use vambrace_kvm::address::{Region, Width};
-use vambrace_kvm::devices::{MmioDevice, Pl011};
+use vambrace_kvm::devices::virtio::{
+    Access, Block, Buffers, Entropy, Random, Room, Storage, VirtioDevice, VirtioMmio,
+};
+use vambrace_kvm::devices::{Cause, Doorbell, Driven, MmioDevice, Pl011, Pl031, Pl061, WallClock};
 use vambrace_kvm::image::{Claim, Plan};
+use vambrace_kvm::memory::GuestMemory;
 
 /// A function that must return.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its program and of its corpus.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("contract_toml", contract_toml),
     ("contract_bytes", contract_bytes),
     ("profile_json", profile_json),
@@ -32,6 +39,10 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("instruction", instruction),
     ("firmware_calls", firmware_calls),
     ("pl011", pl011),
+    ("pl031", pl031),
+    ("pl061", pl061),
+    ("virtio_block", virtio_block),
+    ("virtio_entropy", virtio_entropy),
 ];
 
 /// A contract's file: what is accepted has no contradiction and is the same in every form.
@@ -139,6 +150,161 @@ pub fn pl011(data: &[u8]) {
             _ => console.reset(),
         }
         let _ = console.line();
+    }
+}
+
+/// Accesses of a guest to its clock, of 18 bytes each, as above; time passes by the value.
+pub fn pl031(data: &[u8]) {
+    let mut clock = Pl031::new(Hands(0));
+    for (what, offset, width, value) in accesses(data) {
+        match what & 3 {
+            0 => assert!(clock.read(offset, width) <= 0xffff_ffff),
+            1 | 2 => clock.write(offset, width, value),
+            _ => clock.serve(Cause::Host),
+        }
+        let _ = clock.line();
+    }
+}
+
+/// Accesses of a guest to its GPIO, of 18 bytes each, as above; pins are driven.
+pub fn pl061(data: &[u8]) {
+    let mut gpio = Pl061::new();
+    for (what, offset, width, value) in accesses(data) {
+        match what & 3 {
+            0 => assert!(gpio.read(offset, width) <= 0xff),
+            1 | 2 => gpio.write(offset, width, value),
+            _ => gpio.drive(width as u8, gpio.line()),
+        }
+    }
+}
+
+/// What a guest does to a disk of eight sectors: see [`virtio`].
+pub fn virtio_block(data: &[u8]) {
+    virtio(Box::new(Block::new(Sectors(vec![0; 8 * 512]))), data);
+}
+
+/// What a guest does to a source of entropy: see [`virtio`].
+pub fn virtio_entropy(data: &[u8]) {
+    virtio(Box::new(Entropy::new(Sevens)), data);
+}
+
+/// Accesses of a guest to a virtio device, of 18 bytes each, as above; what is written to RAM in
+/// between, eight bytes within its first 64 KiB; turns of the device.
+fn virtio(device: Box<dyn VirtioDevice + Send>, data: &[u8]) {
+    let (Ok(doorbell), Ok(memory)) = (Doorbell::new(), GuestMemory::new(4 << 20)) else {
+        return;
+    };
+    let mut mmio = VirtioMmio::new(device, doorbell);
+    mmio.begin_life(&memory);
+    for (what, offset, width, value) in accesses(data) {
+        match what & 7 {
+            0 => drop(mmio.read(offset, width)),
+            1..=3 => mmio.write(offset, width, value),
+            4 | 5 => {
+                let place = memory.region().base().value() + (offset & 0xffff);
+                let written = memory.write(Ipa::new(place), &value.to_le_bytes());
+                written.expect("the first 64 KiB are RAM");
+            }
+            6 => mmio.serve(Cause::Doorbell),
+            _ => mmio.reset(),
+        }
+        let _ = mmio.line();
+    }
+}
+
+/// Eighteen bytes: what is done, the width, offset, value.
+fn accesses(data: &[u8]) -> impl Iterator<Item = (u8, u64, Width, u64)> {
+    data.chunks_exact(18).map(|access| {
+        let number = |offset: usize| {
+            let bytes = access.get(offset..offset + 8).unwrap_or(&[0; 8]);
+            u64::from_le_bytes(bytes.try_into().unwrap_or_default())
+        };
+        let width = Width::from_bytes(1 << (access[1] & 3)).expect("1, 2, 4 or 8 bytes");
+        (access[0], number(2), width, number(10))
+    })
+}
+
+/// A clock whose time passes whenever somebody wants to be woken.
+#[derive(Debug)]
+struct Hands(u64);
+
+impl WallClock for Hands {
+    fn now(&self) -> u64 {
+        self.0
+    }
+
+    fn wake_at(&mut self, second: Option<u64>) {
+        self.0 = self.0.wrapping_add(second.unwrap_or(1) / 2);
+    }
+
+    fn events(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// A source that is no source.
+#[derive(Debug)]
+struct Sevens;
+
+impl Random for Sevens {
+    fn fill(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        bytes.fill(7);
+        Ok(())
+    }
+}
+
+/// A disk in memory, which asserts that it is asked for what it has.
+#[derive(Debug)]
+struct Sectors(Vec<u8>);
+
+impl Sectors {
+    fn check(&self, offset: u64, length: u64) {
+        let end = offset.checked_add(length);
+        assert!(end.is_some_and(|end| end <= self.length()));
+    }
+}
+
+impl Storage for Sectors {
+    fn length(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn access(&self) -> Access {
+        Access::ReadWrite
+    }
+
+    fn granularity(&self) -> u32 {
+        512
+    }
+
+    fn serial(&self) -> [u8; 20] {
+        [b's'; 20]
+    }
+
+    fn read(&mut self, offset: u64, mut into: Buffers<'_>) -> io::Result<()> {
+        self.check(offset, into.length());
+        into.write(&self.0[offset as usize..]);
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u64, mut from: Buffers<'_>) -> io::Result<()> {
+        self.check(offset, from.length());
+        from.read(&mut self.0[offset as usize..]);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn discard(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        self.check(offset, length);
+        Ok(())
+    }
+
+    fn write_zeroes(&mut self, offset: u64, length: u64, _: Room) -> io::Result<()> {
+        self.check(offset, length);
+        Ok(())
     }
 }
 

@@ -25,6 +25,7 @@ pub mod noinit;
 mod notes;
 pub mod table;
 pub mod transcript;
+pub mod virtio;
 pub mod wakeup;
 
 use claim::CLAIM;

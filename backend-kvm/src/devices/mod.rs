@@ -9,16 +9,28 @@
 //!                         └─ line changed? ──▶ InterruptLines (KVM_IRQ_LINE)
 //! ```
 //!
+//! Some devices are driven by the host too: the [`Worker`]'s thread serves them when their
+//! [`Doorbell`] rings or the host has something, under the same lock.
+//!
 //! A change of the line is carried out while the slot is locked. Two vCPUs that raise and lower
 //! the same line therefore reach the GIC in the order in which they reached the device.
 
 mod bus;
+mod doorbell;
 mod pl011;
+mod pl031;
+mod pl061;
+pub mod virtio;
+mod worker;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use bus::{Bus, BusError, Served, Unclaimed};
+pub use doorbell::Doorbell;
 pub use pl011::{Pl011, Transmit};
+pub use pl031::{Pl031, SystemClock, WallClock};
+pub use pl061::{ButtonGpio, Pl061, PowerButton};
+pub use worker::{Cause, Driven, Worker, WorkerError};
 
 use crate::address::Width;
 use crate::sys::Level;

@@ -9,21 +9,26 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::Write;
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use vambrace_core::memory::Ipa;
+use vm_memory::GuestAddress;
 
 use crate::address::Width;
 use crate::console::Console;
-use crate::devices::{Bus, InterruptLines, Pl011, Served, Shared, Slot, Unclaimed, lock};
+use crate::devices::{
+    Bus, InterruptLines, Pl011, Served, Shared, Slot, Unclaimed, Worker, WorkerError, lock,
+};
 use crate::fdt::Device;
 use crate::layout::{PL011, PL011_SPI, spi};
+use crate::memory::GuestMemory;
 use crate::sys::{self, Level, VmOps};
 
 /// What a guest finds beside its RAM.
 pub struct Devices {
-    bus: Bus,
+    pub(super) bus: Bus,
     uart: Shared<Pl011<Console<Output>>>,
     waiting: Mutex<Waiting>,
     /// The queue or what becomes of it.
@@ -31,7 +36,11 @@ pub struct Devices {
     /// Is there input that the UART had no room for? Read by every vCPU after every access.
     has_waiting: AtomicBool,
     /// What the device tree tells of beside the UART.
-    described: Vec<Device>,
+    pub(super) described: Vec<Device>,
+    /// What the I/O thread serves.
+    pub(super) worker: Worker,
+    /// How many of the board's virtio slots are taken.
+    pub(super) virtio_slots: u32,
 }
 
 /// Where the guest's console output goes.
@@ -71,6 +80,8 @@ impl Devices {
             changed: Condvar::new(),
             has_waiting: AtomicBool::new(false),
             described: Vec::new(),
+            worker: Worker::default(),
+            virtio_slots: 0,
         }
     }
 
@@ -132,13 +143,30 @@ impl Devices {
     }
 
     /// A new VM takes over: every device as when it was switched on, input still on its way.
-    pub(crate) fn begin_life(&self) {
+    /// Doorbells ring without an exit.
+    pub(crate) fn begin_life<V: VmOps>(&self, vm: &V, memory: &GuestMemory) -> sys::Result<()> {
         self.bus.reset();
+        self.worker.begin_life(memory);
+        for (register, doorbell) in self.worker.registers() {
+            vm.signal_on_write(GuestAddress(register.value()), doorbell.as_fd())?;
+        }
         self.direct(Flow::Passed);
+        Ok(())
     }
 
-    /// The VM is about to be closed: the input thread reaches its interrupt lines no more.
+    /// Are there devices to [`serve`](Devices::serve)?
+    pub(crate) fn has_worker(&self) -> bool {
+        !self.worker.is_empty()
+    }
+
+    /// Serves the devices that the host drives too, until [`end_life`](Devices::end_life).
+    pub(crate) fn serve<V: VmOps>(&self, vm: &V) -> Result<(), WorkerError<sys::Error>> {
+        self.worker.serve(&Lines(vm))
+    }
+
+    /// The VM is about to be closed: input and I/O thread reach its interrupt lines no more.
     pub(crate) fn end_life(&self) {
+        self.worker.end_life();
         self.direct(Flow::Held);
         lock(&self.uart).device_mut().sink_mut().flush();
     }

@@ -6,6 +6,7 @@ use vambrace_core::memory::Ipa;
 use vambrace_core::psci::PsciVersion;
 use vambrace_core::smccc::ExecutionState;
 
+use crate::devices::WorkerError;
 use crate::fdt::FdtError;
 use crate::image::ImageError;
 use crate::layout::LayoutError;
@@ -22,6 +23,9 @@ pub enum Error {
     /// An operation of KVM's failed.
     #[error(transparent)]
     Kvm(#[from] sys::Error),
+    /// The machine's devices cannot be served.
+    #[error(transparent)]
+    Devices(#[from] WorkerError<sys::Error>),
     /// The machine does not fit an address space or a GIC.
     #[error(transparent)]
     Layout(#[from] LayoutError),

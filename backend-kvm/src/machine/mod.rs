@@ -5,6 +5,7 @@
 //! anew, firmware keeps its promises; RAM outside the images keeps its content, unless the guest
 //! asked for its protection (MEM_PROTECT): then it is cleared.
 
+mod attach;
 mod contract;
 mod control;
 mod core_config;
@@ -20,6 +21,7 @@ mod promise;
 mod setup;
 mod stopper;
 
+pub use attach::AttachError;
 pub use contract::Named;
 pub use crash::Crash;
 pub use devices::{Devices, Output};
@@ -211,11 +213,9 @@ impl<'a> Machine<'a> {
         Ok(machine)
     }
 
-    /// The same with these in the place of the configuration's normalisations.
-    #[must_use]
-    pub fn with_normalisations(mut self, normalisations: Vec<Normalisation>) -> Self {
+    /// Puts these in the place of the configuration's normalisations.
+    pub fn expect_normalisations(&mut self, normalisations: Vec<Normalisation>) {
         self.config.normalisations = normalisations;
-        self
     }
 
     /// A handle to end the machine from another thread.
@@ -362,8 +362,10 @@ impl<'a> Machine<'a> {
             firmware,
             control: &control,
         };
+        if let Err(error) = devices.begin_life(&vm, &self.memory) {
+            return error.into();
+        }
         self.begun.store(true, Ordering::Relaxed);
-        devices.begin_life();
         self.stopper.attach(&control);
         thread::scope(|scope| {
             for (index, vcpu) in vcpus.into_iter().enumerate() {
@@ -385,6 +387,14 @@ impl<'a> Machine<'a> {
                     .unwrap_or_else(|error| board.stop(error.into()));
             })
             .unwrap_or_else(|stop| board.stop(stop));
+            if devices.has_worker() {
+                spawn(scope, "device I/O".into(), &board, || {
+                    devices
+                        .serve(&vm)
+                        .unwrap_or_else(|error| board.stop(Stop::Failed(error.into())));
+                })
+                .unwrap_or_else(|stop| board.stop(stop));
+            }
             control.wait(left);
             firmware.wake_all();
             devices.end_life();

@@ -4,6 +4,7 @@
 //! what it cannot do here.
 
 use std::convert::Infallible;
+use std::os::fd::BorrowedFd;
 
 use vm_memory::{GuestAddress, GuestRegionMmap, VolatileSlice};
 
@@ -81,6 +82,10 @@ impl VmOps for Absent {
     }
 
     fn set_irq_line(&self, _: u32, _: Level) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn signal_on_write(&self, _: GuestAddress, _: BorrowedFd<'_>) -> Result<()> {
         match self.0 {}
     }
 }

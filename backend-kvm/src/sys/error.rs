@@ -175,6 +175,8 @@ pub enum Operation {
         /// The level it was to have.
         level: Level,
     },
+    /// [`VmOps::signal_on_write`](super::VmOps::signal_on_write).
+    SignalOnWrite(GuestAddress),
     /// [`VcpuOps::init`](super::VcpuOps::init).
     Init(VcpuFeatures),
     /// [`VcpuOps::register_list`](super::VcpuOps::register_list).
@@ -244,6 +246,7 @@ impl Operation {
             Self::SetDistributorRegister { .. } => "writing the GIC distributor",
             Self::SetCounterOffset(_) => "KVM_ARM_SET_COUNTER_OFFSET",
             Self::SetIrqLine { .. } => "KVM_IRQ_LINE",
+            Self::SignalOnWrite(_) => "KVM_IOEVENTFD",
             Self::Init(_) => "KVM_ARM_VCPU_INIT",
             Self::RegisterList => "KVM_GET_REG_LIST",
             Self::Register(_) => "KVM_GET_ONE_REG",
@@ -294,6 +297,7 @@ impl fmt::Display for Operation {
             }
             Self::SetDistributor(base)
             | Self::SetRedistributors(base)
+            | Self::SignalOnWrite(base)
             | Self::SetStolenTime(base) => {
                 write!(f, " at {:#x}", base.0)
             }

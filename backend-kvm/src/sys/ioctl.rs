@@ -1,12 +1,14 @@
 //! The ioctls of KVM's that `kvm-ioctls` lacks, or limits.
 //!
+//! Its KVM_IOEVENTFD wants to own the descriptor's type.
 //! Its list of registers ends at 500, which is a number of its own and not of the kernel's.
 
 #![expect(unsafe_code, reason = "an ioctl may write wherever it is told to")]
 
 use std::ffi::c_ulong;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use kvm_bindings::{KVMIO, kvm_arm_counter_offset, kvm_device_attr, reg_mask_range};
+use kvm_bindings::{KVMIO, kvm_arm_counter_offset, kvm_device_attr, kvm_ioeventfd, reg_mask_range};
 use kvm_ioctls::{DeviceFd, VcpuFd, VmFd};
 use vmm_sys_util::errno;
 use vmm_sys_util::ioctl::{ioctl_with_mut_ptr, ioctl_with_ref};
@@ -14,6 +16,7 @@ use vmm_sys_util::{ioctl_ior_nr, ioctl_iow_nr};
 
 use super::{RegisterId, WritableMasks};
 
+ioctl_iow_nr!(KVM_IOEVENTFD, KVMIO, 0x79, kvm_ioeventfd);
 ioctl_iow_nr!(
     KVM_ARM_SET_COUNTER_OFFSET,
     KVMIO,
@@ -66,6 +69,24 @@ pub(super) fn set_counter_offset(vm: &VmFd, offset: u64) -> Result<(), errno::Er
     };
     // SAFETY: the kernel only reads the request.
     match unsafe { ioctl_with_ref(vm, KVM_ARM_SET_COUNTER_OFFSET(), &request) } {
+        0 => Ok(()),
+        _ => Err(errno::Error::last()),
+    }
+}
+
+/// KVM_IOEVENTFD for writes of any width and value, with a descriptor that stays the caller's.
+pub(super) fn signal_on_write(
+    vm: &VmFd,
+    address: u64,
+    event: BorrowedFd<'_>,
+) -> Result<(), errno::Error> {
+    let request = kvm_ioeventfd {
+        addr: address,
+        fd: event.as_raw_fd(),
+        ..Default::default()
+    };
+    // SAFETY: the kernel only reads the request, and takes a reference of its own to the event.
+    match unsafe { ioctl_with_ref(vm, KVM_IOEVENTFD(), &request) } {
         0 => Ok(()),
         _ => Err(errno::Error::last()),
     }

@@ -9,6 +9,7 @@
 )]
 
 use std::iter;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kvm_bindings::{
@@ -191,11 +192,14 @@ impl VmOps for Vm {
     }
 
     fn set_irq_line(&self, intid: u32, level: Level) -> Result<()> {
-        let set = self
-            .0
-            .fd
-            .set_irq_line(spi_line(intid), level == Level::High);
+        let (line, high) = (spi_line(intid), level == Level::High);
+        let set = self.0.fd.set_irq_line(line, high);
         set.map_err(refused(Operation::SetIrqLine { intid, level }))
+    }
+
+    fn signal_on_write(&self, address: GuestAddress, event: BorrowedFd<'_>) -> Result<()> {
+        ioctl::signal_on_write(&self.0.fd, address.0, event)
+            .map_err(refused(Operation::SignalOnWrite(address)))
     }
 }
 

@@ -59,6 +59,7 @@ pub use register::RegisterId;
 pub use writable::WritableMasks;
 
 use std::ops::BitOr;
+use std::os::fd::BorrowedFd;
 
 use vm_memory::{GuestAddress, GuestRegionMmap, VolatileSlice};
 
@@ -159,6 +160,10 @@ pub trait VmOps: Send + Sync {
     /// Drives the line of shared peripheral interrupt `intid` (32–1019) (KVM_IRQ_LINE).
     /// The line is level-triggered: it stays as it was set.
     fn set_irq_line(&self, intid: u32, level: Level) -> Result<()>;
+
+    /// Signals an event descriptor when the guest writes to `address`, in place of an exit
+    /// (KVM_IOEVENTFD, of any width and value). EEXIST if the address signals one already.
+    fn signal_on_write(&self, address: GuestAddress, event: BorrowedFd<'_>) -> Result<()>;
 }
 
 /// A VM's GIC (`Documentation/virt/kvm/devices/arm-vgic-v3.rst`, `arm-vgic.rst`). Where a method

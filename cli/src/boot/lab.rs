@@ -14,8 +14,8 @@ use vambrace_lab::{Executable, ExitStatus, HostSpec, Input, Job, Output, Source,
 use super::Boot;
 use crate::failure::{Failure, OWN_ERROR};
 use crate::interrupt::Interrupt;
+use crate::lab_host;
 use crate::machine_options::union;
-use crate::progress::say;
 use crate::ready;
 
 impl Boot {
@@ -51,12 +51,7 @@ impl Boot {
         if outcome.missing.is_empty() || code == OWN_ERROR {
             return Ok(code);
         }
-        for missing in &outcome.missing {
-            say(&format!(
-                "the device tree could not be brought back: {}",
-                missing.reason
-            ));
-        }
+        lab_host::tell_missing(&outcome, job.outputs);
         Ok(OWN_ERROR)
     }
 
@@ -72,6 +67,7 @@ impl Boot {
                     outside: outside.clone(),
                 })
                 .into_iter()
+                .chain(self.arguments.devices.outputs())
                 .collect(),
             time_limit: limit.map(|limit| {
                 limit
@@ -95,6 +91,7 @@ impl Boot {
         std::iter::once(input(&self.files.image, IMAGE))
             .chain(initramfs.map(|bytes| input(bytes, INITRAMFS)))
             .chain(contract)
+            .chain(self.arguments.devices.inputs())
             .collect()
     }
 
@@ -103,6 +100,7 @@ impl Boot {
         let mut words: Vec<OsString> = vec!["boot".into(), "--host=local".into()];
         words.extend(self.contract.inside().map(|(_, option)| option.into()));
         words.extend(arguments.host_cpus.inside().map(OsString::from));
+        words.extend(arguments.devices.inside().map(OsString::from));
         let mut option = |name: &str, value: Option<String>| {
             words.extend(value.map(|value| OsString::from(format!("--{name}={value}"))));
         };

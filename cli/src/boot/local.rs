@@ -1,17 +1,17 @@
 //! A machine on this host's KVM.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use vambrace_kvm::address::ByteSize;
 use vambrace_kvm::devices::Unclaimed;
 use vambrace_kvm::machine::{Devices, End, Machine, Report, Stopper};
-use vambrace_kvm::sys::{self, Host};
+use vambrace_kvm::sys;
 
 use super::Boot;
-use crate::ending::{exit_code, json};
+use crate::ending::{exit_code, tell};
 use crate::failure::Failure;
 use crate::host_choice::kernel_release;
 use crate::interrupt::Interrupt;
@@ -24,9 +24,9 @@ impl Boot {
         arguments.host_cpus.keep()?;
         let host = sys::open()?;
         let image = self.unpacked()?;
-        let machine = Machine::booting(self.config(), self.payload(&image))?;
+        let mut machine = Machine::booting(self.config(), self.payload(&image))?;
         if let Some(path) = &arguments.dump_dtb {
-            let tree = machine.device_tree(&host, &self.devices(Box::new(io::sink())))?;
+            let tree = machine.device_tree(&host, &self.devices(Box::new(io::sink()))?)?;
             return match std::fs::write(path, tree) {
                 Ok(()) => Ok(0),
                 Err(error) => Err(Failure::new(format!(
@@ -40,48 +40,31 @@ impl Boot {
         let console = arguments.console.open(quit.into_action())?;
         let interactive = arguments.interactive || console.terminal.is_some();
         say(&self.banner(interactive));
-        let devices = Arc::new(self.devices(console.output));
+        let devices = Arc::new(self.devices(console.output)?);
         if let Some(input) = console.input {
             let devices = Arc::clone(&devices);
             thread::spawn(move || pass(input, &devices));
         }
-        let ended = self.run_on(machine, &host, &devices);
+        let ended = under_contract::run(&mut machine, self.contract.contract(), &host, &devices);
         drop(console.terminal);
         let report = ended?;
         if let Some(signal) = interrupt.signal() {
             return Err(Failure::Signal(signal));
         }
         if arguments.json {
-            // Without a reader there is nobody to tell.
-            let _ = writeln!(io::stderr().lock(), "{}", json(&report));
+            tell(&report);
         }
         Ok(code(&report))
     }
 
-    fn devices(&self, output: Box<dyn io::Write + Send>) -> Devices {
+    fn devices(&self, output: Box<dyn io::Write + Send>) -> Result<Devices, Failure> {
         let unclaimed = match self.arguments.strict_mmio {
             true => Unclaimed::ExternalAbort,
             false => Unclaimed::ZeroAndIgnored,
         };
-        Devices::new(output, u64::MAX, unclaimed)
-    }
-
-    /// Under a contract the host may be known to change what no guest relies on: that is found out
-    /// when it does.
-    fn run_on<H: Host>(
-        &self,
-        machine: Machine<'_>,
-        host: &H,
-        devices: &Devices,
-    ) -> Result<Report, Failure> {
-        let error = match machine.run(host, devices) {
-            Ok(report) => return Ok(report),
-            Err(error) => error,
-        };
-        match under_contract::normalisations(&error, self.contract.contract(), host) {
-            Some(known) => Ok(machine.with_normalisations(known).run(host, devices)?),
-            None => Err(error.into()),
-        }
+        let mut devices = Devices::new(output, u64::MAX, unclaimed);
+        self.arguments.devices.add_board_to(&mut devices)?;
+        Ok(devices)
     }
 
     /// What is booted, where, and who answers.

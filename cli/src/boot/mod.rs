@@ -16,6 +16,7 @@ use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::image::unpacked;
 use vambrace_kvm::machine::{Config, Features, Machine, OnReset, Payload, SeedChoice};
 
+use crate::device_options::DeviceOptions;
 use crate::failure::Failure;
 use crate::host_choice::{Host, HostChoice, kernel_release};
 use crate::machine_options::{
@@ -83,6 +84,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     host_cpus: HostCpus,
+
+    #[command(flatten)]
+    devices: DeviceOptions,
 
     /// Where the guest's console leads: stdio, file=PATH, pty or none
     #[arg(long, default_value = "stdio", value_name = "CONSOLE")]
@@ -326,6 +330,7 @@ Examples:
   vambrace boot --host lab:7.3:neoverse-n2 --kernel vmlinuz
   vambrace boot --contract guest.toml --kernel vmlinuz
   vambrace boot --bios u-boot.bin
+  vambrace boot --kernel vmlinuz --append root=/dev/vda --disk root.img --net tap0 --rng
   vambrace boot --config machine.toml --cpus 8       the file's options, but eight vCPUs
 
 Exit codes: 0 the guest powered the machine off, or Ctrl-a x; 124 time limit, 125 usage or an error of

@@ -182,6 +182,26 @@ pub(crate) fn no_host_cpus() -> Failure {
         .with_hint("leave --host-cpus out, or choose another --host")
 }
 
+/// Why files are not loaded into memory, or saved from it.
+pub(crate) fn no_memory_files() -> Failure {
+    Failure::new("--load and --save reach into a machine's memory, which at EL2 is QEMU's")
+}
+
+/// Why a machine at EL2 has no devices besides its console.
+pub(crate) fn no_devices() -> Failure {
+    let what =
+        "--disk, --net and --rng need KVM: a machine at EL2 has its console and no other device";
+    Failure::new(what).with_hint("use another --host")
+}
+
+/// Why accesses to nothing need not be made strict.
+pub(crate) fn strict_in_any_case() -> Failure {
+    Failure::new(
+        "--strict-mmio changes nothing at EL2: an access where no device is ends in an external \
+         abort there in any case",
+    )
+}
+
 /// Why nothing about KVM can be asked here.
 pub(crate) fn no_kvm() -> Failure {
     Failure::new("there is no KVM at EL2 that could be asked")

@@ -134,22 +134,9 @@ impl<H: sys::Host + Sync> Bench<'_, H> {
         image: &TestImage,
         devices: &Devices,
     ) -> Result<Report, Error> {
-        let ended = Machine::new(config.clone(), &image.bytes)?.run(self.host, devices);
-        let contract = config.contract.as_ref();
-        let changes = ended
-            .as_ref()
-            .err()
-            .and_then(|error| under_contract::normalisations(error, contract, self.host));
-        match changes {
-            None => ended,
-            Some(normalisations) => {
-                let config = Config {
-                    normalisations,
-                    ..config
-                };
-                Machine::new(config, &image.bytes)?.run(self.host, devices)
-            }
-        }
+        let contract = config.contract.clone();
+        let mut machine = Machine::new(config, &image.bytes)?;
+        under_contract::run(&mut machine, contract.as_ref(), self.host, devices)
     }
 }
 

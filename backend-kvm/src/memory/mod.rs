@@ -4,6 +4,8 @@
 //! and not part of a VM. The guest writes to it at any moment; every access here copies, and no
 //! reference into it is ever made.
 
+mod release;
+
 use std::fmt;
 
 use vambrace_core::memory::Ipa;
@@ -75,6 +77,9 @@ pub enum MemoryError {
         /// Where RAM is.
         ram: Region,
     },
+    /// The host keeps memory that is not needed.
+    #[error("cannot give memory back to the host: {0}")]
+    Release(rustix::io::Errno),
     /// The mapping refused an access inside RAM.
     #[error("cannot access guest memory at {address}: {source}")]
     Access {
@@ -201,6 +206,15 @@ impl GuestMemory {
         self.mapping
             .get_slice(GuestAddress(address.value()), size)
             .map_err(|source| MemoryError::Access { address, source })
+    }
+
+    /// Gives the host's memory behind a range of it back: what was there reads as zero when it is
+    /// touched again. Of the host's pages those count that lie in the range as a whole.
+    ///
+    /// # Errors
+    /// [`MemoryError::Release`] if the host refuses.
+    pub(crate) fn release(&self, range: &VolatileSlice<'_>) -> Result<(), MemoryError> {
+        release::release(range).map_err(MemoryError::Release)
     }
 
     /// Is all of it RAM?

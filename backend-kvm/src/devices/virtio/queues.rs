@@ -1,0 +1,189 @@
+//! The queues of a device while it serves them.
+//!
+//! What can be served at once is bounded: after [`BUDGET`] chains of one queue, [`BYTES`] in all,
+//! or the time that the transport gives, the rest waits for the other devices' turns, so that no guest keeps the I/O thread to one of them. While a queue
+//! is served its driver need not ring; it is asked to ring again when the queue is found empty.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use virtio_bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
+use virtio_queue::{Queue, QueueOwnedT, QueueT};
+use vm_memory::{Bytes, GuestAddress};
+
+use super::{Chain, Head, Malformed};
+use crate::memory::GuestMemory;
+
+/// The queues of one device, for one turn.
+#[derive(Debug)]
+pub struct Queues<'a> {
+    memory: &'a GuestMemory,
+    queues: &'a mut [Option<Queue>],
+    turns: Vec<Turn>,
+    /// How many bytes the chains of this turn have.
+    bytes: u64,
+    /// When no other chain is begun.
+    until: Option<Instant>,
+    config_changed: bool,
+    again: bool,
+}
+
+/// What became of one queue in this turn.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    left: u16,
+    used: bool,
+    exhausted: bool,
+}
+
+/// What a turn leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Effects {
+    /// The driver wants to be told that buffers were used.
+    pub(super) interrupt: bool,
+    /// The configuration space is another.
+    pub(super) config_changed: bool,
+    /// Something is left to be served.
+    pub(super) more: bool,
+}
+
+impl<'a> Queues<'a> {
+    /// A turn that begins its last chain after `time`, if that is not for ever.
+    pub(super) fn new(
+        memory: &'a GuestMemory,
+        queues: &'a mut [Option<Queue>],
+        time: Duration,
+    ) -> Self {
+        let turn = Turn {
+            left: BUDGET,
+            used: false,
+            exhausted: false,
+        };
+        Self {
+            memory,
+            turns: vec![turn; queues.len()],
+            queues,
+            bytes: 0,
+            until: Instant::now().checked_add(time),
+            config_changed: false,
+            again: false,
+        }
+    }
+
+    /// The next chain that the driver made available; `None` if there is none for now, or no such
+    /// queue. The driver rings when there is another.
+    ///
+    /// # Errors
+    /// What is available cannot be followed.
+    pub fn pop(&mut self, queue: usize) -> Result<Option<Chain<'a>>, Malformed> {
+        let memory = self.memory.mapping();
+        let (Some(Some(ring)), Some(turn)) =
+            (self.queues.get_mut(queue), self.turns.get_mut(queue))
+        else {
+            return Ok(None);
+        };
+        let late = turn.left < BUDGET && self.until.is_some_and(|until| Instant::now() > until);
+        if turn.left == 0 || self.bytes >= BYTES || late {
+            turn.exhausted = true;
+            return Ok(None);
+        }
+        // Twice, because the driver may have added one just before it was asked to ring. More
+        // often only a driver that plays with its index makes it: it waits for another turn.
+        for _ in 0..2 {
+            let next = ring
+                .iter(memory)
+                .map_err(|_| Malformed::Available(queue))?
+                .next();
+            if let Some(descriptors) = next {
+                if turn.left == BUDGET {
+                    ring.disable_notification(memory)
+                        .map_err(|_| Malformed::Rings(queue))?;
+                }
+                turn.left -= 1;
+                let chain = Chain::read(queue, ring.size(), descriptors, memory)?;
+                self.bytes += chain.readable.length() + chain.writable.length();
+                return Ok(Some(chain));
+            }
+            let raced = ring.enable_notification(memory);
+            if !raced.map_err(|_| Malformed::Rings(queue))? {
+                return Ok(None);
+            }
+        }
+        turn.exhausted = true;
+        Ok(None)
+    }
+
+    /// Makes the chain that [`pop`](Queues::pop) returned last available to the device again.
+    pub fn put_back(&mut self, queue: usize, chain: Chain<'_>) {
+        let Head(_) = chain.head;
+        if let (Some(Some(ring)), Some(turn)) =
+            (self.queues.get_mut(queue), self.turns.get_mut(queue))
+        {
+            ring.go_to_previous_position();
+            turn.left += 1;
+            let bytes = chain.readable.length() + chain.writable.length();
+            self.bytes = self.bytes.saturating_sub(bytes);
+        }
+    }
+
+    /// Gives a chain back to the driver, with its first `written` writable bytes written.
+    ///
+    /// # Errors
+    /// There is no such descriptor.
+    pub fn complete(&mut self, queue: usize, head: Head, written: u32) -> Result<(), Malformed> {
+        if let Some(Some(ring)) = self.queues.get_mut(queue) {
+            ring.add_used(self.memory.mapping(), head.0, written)
+                .map_err(|_| Malformed::Chain(queue))?;
+            self.turns[queue].used = true;
+        }
+        Ok(())
+    }
+
+    /// Says that the configuration space reads otherwise from now on.
+    pub fn config_changed(&mut self) {
+        self.config_changed = true;
+    }
+
+    /// Asks for another turn: the device has bounded this one itself.
+    pub fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// The guest's RAM.
+    #[must_use]
+    pub fn memory(&self) -> &'a GuestMemory {
+        self.memory
+    }
+
+    /// Ends the turn.
+    pub(super) fn finish(self) -> Result<Effects, Malformed> {
+        let mut interrupt = false;
+        for (index, (ring, turn)) in self.queues.iter_mut().zip(&self.turns).enumerate() {
+            if let (Some(ring), true) = (ring, turn.used) {
+                interrupt |= wants_interrupt(ring, self.memory).ok_or(Malformed::Rings(index))?;
+            }
+        }
+        Ok(Effects {
+            interrupt,
+            config_changed: self.config_changed,
+            more: self.again || self.turns.iter().any(|turn| turn.exhausted),
+        })
+    }
+}
+
+/// Whether the driver wants to hear of what was used (§2.7.7.2, §2.7.10).
+fn wants_interrupt(ring: &mut Queue, memory: &GuestMemory) -> Option<bool> {
+    let memory = memory.mapping();
+    if !ring.event_idx_enabled() {
+        let flags: u16 = memory
+            .load(GuestAddress(ring.avail_ring()), Ordering::Acquire)
+            .ok()?;
+        return Some(u32::from(u16::from_le(flags)) & VRING_AVAIL_F_NO_INTERRUPT == 0);
+    }
+    ring.needs_notification(memory).ok()
+}
+
+/// How many chains of one queue are served before other devices have their turn.
+pub(super) const BUDGET: u16 = 256;
+/// After how many bytes no other chain is begun.
+const BYTES: u64 = 16 << 20;
