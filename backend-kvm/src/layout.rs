@@ -192,8 +192,10 @@ pub const fn ppi(number: u32) -> u32 {
 pub const PMU_INTERRUPT: u32 = ppi(PMU_PPI);
 /// The same as a private interrupt's number.
 pub const PMU_PPI: u32 = 7;
-/// Flash, where a CPU without a kernel starts; as much of it is there as firmware fills.
+/// Flash, where a CPU without a kernel starts.
 pub const FLASH: Region = Region::fixed(0, 64 << 20);
+/// That and the bank behind it, where firmware looks for its variables.
+pub const FLASH_BANKS: Region = Region::fixed(0, 128 << 20);
 /// The GICv3 distributor.
 pub const GIC_DISTRIBUTOR: Region = Region::fixed(0x0800_0000, 0x1_0000);
 /// One vCPU's redistributor: its RD_base and SGI_base frames.

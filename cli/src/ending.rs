@@ -67,6 +67,11 @@ fn json(report: &Report) -> serde_json::Value {
         "detail": detail,
         "resets": report.resets,
         "forwarded_calls": report.forwarded_calls,
+        "power_calls": report.power_calls.map(|calls| serde_json::json!({
+            "CPU_ON": calls.cpu_on,
+            "CPU_OFF": calls.cpu_off,
+            "AFFINITY_INFO": calls.affinity_info,
+        })),
         "seconds": report.duration.as_secs_f64(),
     })
 }

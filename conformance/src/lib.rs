@@ -4,7 +4,7 @@
 //! look at nothing but what a user sees: exit codes, standard output, standard error, the terminal,
 //! and which processes are left. They depend on none of the packages they test, so no mistake can
 //! excuse itself; but for [`differential`], [`matrix`] and [`on_the_host`], which hold core itself against
-//! real kernels and against the specifications. [`linux`] boots the kernels that the lab has fetched.
+//! real kernels and against the specifications. [`linux`] boots guests of others.
 //!
 //! Nothing is skipped: a program that is missing, or older than its sources, fails the test that
 //! needs it, and the message names the command that builds it.

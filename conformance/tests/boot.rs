@@ -166,12 +166,12 @@ fn what_cannot_be_booted_is_refused_before_there_is_a_host() {
         fs::write(file.path(), bytes).unwrap();
         file
     };
-    let (empty, bomb) = (file(b""), file(&[0x1f, 0x8b, 8, 0, 0]));
+    let (empty, truncated) = (file(b""), file(&[0x1f, 0x8b, 8, 0, 0]));
     let hang = example("hang");
     let initramfs = format!("--initrd={}", empty.path().display());
     see(&mut boot(&[&initramfs], &hang)).refuses(127, &["the initramfs is empty"]);
     see(&mut boot(&[], empty.path())).refuses(127, &["the file is empty"]);
-    see(&mut boot(&[], bomb.path())).refuses(127, &["truncated"]);
+    see(&mut boot(&[], truncated.path())).refuses(127, &["truncated"]);
     see(&mut boot(&[], Path::new("no/such"))).refuses(127, &["there is no such file"]);
     see(&mut boot(&["--memory=2M"], &hang)).refuses(125, &["at least 4 MiB"]);
     see(&mut boot(&["--memory=4000000G"], &hang)).refuses(125, &["--memory"]);
@@ -204,5 +204,69 @@ fn a_reader_that_goes_away_ends_the_machine() {
     let mut command = boot(&[], &example("flood"));
     let mut started = Started::new(command.stdin(Stdio::null()).stdout(Stdio::piped()));
     drop(started.stdout());
-    started.finish_and_leave_nothing();
+    started.finish_and_leave_nothing().exits(141);
+}
+
+#[test]
+fn a_kernel_that_unpacks_to_more_than_ram_is_refused() {
+    let bomb = NamedTempFile::new().unwrap();
+    let zeroes = "head --bytes=80M /dev/zero | gzip --fast";
+    let made = Command::new("sh").args(["-c", zeroes]).output().unwrap();
+    assert!(made.status.success() && made.stdout.len() < 1 << 20);
+    fs::write(bomb.path(), made.stdout).unwrap();
+    see(&mut boot(&["--memory=64M"], bomb.path())).refuses(127, &["unpacks to more than 64 MiB"]);
+}
+
+/// The bytes that `virtio_disk` writes.
+fn pattern() -> Vec<u8> {
+    let doublewords = (0..1_u64 << 20).step_by(8);
+    doublewords
+        .flat_map(|offset| offset.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
+        .collect()
+}
+
+/// A guest that ends with a verdict, which `boot` would take for a reboot.
+fn run(options: &[&str], image: &Path) -> Command {
+    let mut command = vambrace();
+    command.args(["run", "--host", "lab", "--timeout", "100"]);
+    command.args(options).arg(image);
+    command
+}
+
+#[test]
+fn a_virtio_disk_is_the_file_over_a_reset() {
+    for firmware in ["--firmware=kernel", "--firmware=core"] {
+        let disk = NamedTempFile::new().unwrap();
+        fs::write(disk.path(), vec![0x5a; (1 << 20) + 4096]).unwrap();
+        let option = format!("--disk={}", disk.path().display());
+        let ended = see(&mut run(&[firmware, &option], &example("virtio_disk")));
+        ended
+            .exits(0)
+            .prints(&["read-only: false\n", "kept over a reset: true\n"]);
+        let written = fs::read(disk.path()).unwrap();
+        assert!(written[..1 << 20] == pattern(), "{ended}");
+        assert!(written[1 << 20..] == [0x5a; 4096], "{ended}");
+    }
+}
+
+#[test]
+fn a_read_only_disk_stays_what_it_is() {
+    for firmware in ["--firmware=kernel", "--firmware=core"] {
+        let disk = NamedTempFile::new().unwrap();
+        fs::write(disk.path(), vec![0x5a; 1 << 20]).unwrap();
+        let option = format!("--disk={},readonly", disk.path().display());
+        see(&mut run(&[firmware, &option], &example("virtio_disk")))
+            .exits(0)
+            .prints(&["read-only: true\n", "kept over a reset: false\n"]);
+        assert!(fs::read(disk.path()).unwrap() == vec![0x5a; 1 << 20]);
+    }
+}
+
+#[test]
+fn a_virtio_source_of_entropy_fills_buffers() {
+    for firmware in ["--firmware=kernel", "--firmware=core"] {
+        see(&mut run(&[firmware, "--rng"], &example("virtio_entropy")))
+            .exits(0)
+            .prints(&["round 1: 500 buffers\n"]);
+    }
 }

@@ -1,5 +1,6 @@
 //! A virtio disk in the first slot, 1 MiB of it, keeps what is written (`vambrace run --disk`).
 //!
+//! A disk that has nothing of it yet is written and the machine reset; the next life finds all of it.
 //! Where the disk is read-only (feature bit 5), it refuses to be written to and is still read.
 #![no_std]
 #![no_main]
@@ -10,12 +11,13 @@ use vambrace_guest_tests::{
     arch::memory::{doubleword, word},
     claim,
     expect::{self, Failure, Proof},
+    firmware::{Call, SYSTEM_RESET},
     line,
     virtio::{Buffer, Device, RINGS, Writer},
 };
 
 claim! {
-    "A virtio disk keeps what is written to it, or refuses it where it is read-only.";
+    "A virtio disk keeps what is written to it over a reset, or refuses it where it is read-only.";
     vcpus: 1;
     prove
 }
@@ -30,20 +32,32 @@ fn prove() -> Proof {
     line!("read-only: {read_only}");
     expect::equal("read outside", read(&mut disk, sectors.into())?, IOERR)?;
     expect::equal("unknown request", ask(&mut disk, 77, 0, None)?, UNSUPPORTED)?;
-    let expected = if read_only { IOERR } else { OK };
-    for sector in (0..2048).step_by(8) {
-        fill(sector);
-        let written = ask(&mut disk, 1, sector, Some(Writer::Driver))?;
-        expect::equal("write", written, expected)?;
+    expect::equal("read", read(&mut disk, 0)?, OK)?;
+    let written_before = doubleword(DATA + 8).load(Ordering::Relaxed) == pattern(0, 8);
+    if !written_before {
+        write_all(&mut disk, if read_only { IOERR } else { OK })?;
     }
-    expect::equal("flush", ask(&mut disk, 4, 0, None)?, OK)?;
     for sector in (0..2048).step_by(8) {
         expect::equal("read", read(&mut disk, sector)?, OK)?;
         if !read_only {
             check(sector)?;
         }
     }
+    if !read_only && !written_before {
+        Call::hvc(SYSTEM_RESET, &[]).make_last();
+    }
+    line!("kept over a reset: {written_before}");
     Ok(())
+}
+
+/// Each write has this status; the flush behind them succeeds.
+fn write_all(disk: &mut Device, expected: u64) -> Proof {
+    for sector in (0..2048).step_by(8) {
+        fill(sector);
+        let written = ask(disk, 1, sector, Some(Writer::Driver))?;
+        expect::equal("write", written, expected)?;
+    }
+    expect::equal("flush", ask(disk, 4, 0, None)?, OK)
 }
 
 fn read(disk: &mut Device, sector: u64) -> Result<u64, Failure> {

@@ -110,6 +110,12 @@ impl Cache {
         self.root.join("kernels")
     }
 
+    /// The directory of what guests are made of beside their kernels.
+    #[must_use]
+    pub fn bundles(&self) -> PathBuf {
+        self.root.join("bundles")
+    }
+
     /// The directory of the consoles of hosts that failed.
     #[must_use]
     pub fn logs(&self) -> PathBuf {
@@ -251,7 +257,7 @@ fn digest_of(path: &Path) -> io::Result<String> {
 }
 
 /// A record must not lead out of the cache.
-fn is_plain_name(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && !name.contains('/') && name != "." && name != ".."
 }
 

@@ -71,6 +71,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A kernel of the catalogue that is needed and not in the cache.
+    #[error("the kernel {series} has not been fetched")]
+    KernelNotFetched {
+        /// The series it belongs to.
+        series: &'static str,
+    },
     /// No directory to keep kernels in.
     #[error(
         "there is no place for the cache: neither VAMBRACE_CACHE, XDG_CACHE_HOME nor HOME is set"
@@ -281,6 +287,9 @@ impl Error {
             Self::UnknownCpu { name, known } => cpu_hint(name, known),
             Self::KernelDamaged { series, .. } | Self::RecordDamaged { series, .. } => {
                 format!("fetch it again with: vambrace lab fetch --force {series}")
+            }
+            Self::KernelNotFetched { series } => {
+                format!("fetch it with: vambrace lab fetch {series}")
             }
             Self::ToolMissing { .. } => {
                 format!("on a system without apt {OWN_KERNEL}")

@@ -38,7 +38,7 @@ mod tail;
 
 pub use cache::{Cache, Record, StoredFile};
 pub use error::{Details, Error};
-pub use fetch::{FetchOptions, Progress, Refetch, fetch};
+pub use fetch::{Bundle, FetchOptions, Fetched, Packages, Progress, Refetch, fetch, fetch_bundle};
 pub use frame::ExitStatus;
 pub use host::HostSpec;
 pub use job::{DIRECTORY, Executable, Input, Job, Output, Source};

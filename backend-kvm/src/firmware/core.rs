@@ -23,8 +23,9 @@ use vambrace_core::vcpu::VcpuId;
 use vambrace_core::vm::Entropy;
 use vambrace_core::{Entry, Lent, Outcome, Vm};
 
+use super::power_calls::Counter;
 use super::stolen_time::StolenTime;
-use super::{Answered, Firmware, Ready};
+use super::{Answered, Firmware, PowerCalls, Ready};
 use crate::address::Region;
 use crate::layout::MAXIMUM_VCPUS;
 use crate::memory::GuestMemory;
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     stolen_time: Option<StolenTime>,
     began: Instant,
     forwarded: AtomicU64,
+    power_calls: Counter,
 }
 
 /// What core's machine lives in.
@@ -96,6 +98,7 @@ impl Core {
             surroundings,
             began: Instant::now(),
             forwarded: AtomicU64::new(0),
+            power_calls: Counter::default(),
         }
     }
 
@@ -275,6 +278,7 @@ impl Firmware for Core {
         conduit: sys::Conduit,
     ) -> sys::Result<Answered> {
         self.forwarded.fetch_add(1, Ordering::Relaxed);
+        self.power_calls.count(function);
         let function = FunctionId::new(function);
         let mut caller = Caller {
             vcpu: self.vcpus[index].id,
@@ -348,6 +352,10 @@ impl Firmware for Core {
 
     fn forwarded_calls(&self) -> u64 {
         self.forwarded.load(Ordering::Relaxed)
+    }
+
+    fn power_calls(&self) -> Option<PowerCalls> {
+        Some(self.power_calls.calls())
     }
 }
 

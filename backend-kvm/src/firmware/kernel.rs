@@ -19,7 +19,7 @@ use vambrace_core::vcpu::ResetState;
 use vambrace_core::vendor_hyp::Implementations;
 
 use super::census::{Attended, Census, Others, UnderWay};
-use super::{Answered, Firmware, Ready};
+use super::{Answered, Firmware, PowerCalls, Ready};
 use crate::sys::{self, Exit, MpState, RegisterId, SystemEventKind, VcpuFeatures, VcpuOps};
 use crate::vcpu::registers;
 
@@ -202,6 +202,10 @@ impl Firmware for Kernel {
 
     fn forwarded_calls(&self) -> u64 {
         self.forwarded.load(Ordering::Relaxed)
+    }
+
+    fn power_calls(&self) -> Option<PowerCalls> {
+        None
     }
 }
 

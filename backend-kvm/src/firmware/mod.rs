@@ -7,9 +7,11 @@
 mod census;
 mod core;
 mod kernel;
+mod power_calls;
 mod stolen_time;
 
 pub use self::core::AnswerFlip;
+pub use power_calls::PowerCalls;
 
 pub(crate) use self::core::{Core, Surroundings};
 pub(crate) use kernel::Kernel;
@@ -64,6 +66,9 @@ pub(crate) trait Firmware: Send + Sync {
 
     /// How many calls were answered here rather than by KVM.
     fn forwarded_calls(&self) -> u64;
+
+    /// How many of those turn CPUs on and off, if they are answered here.
+    fn power_calls(&self) -> Option<PowerCalls>;
 }
 
 /// Whether a vCPU may run.

@@ -49,6 +49,7 @@ use vambrace_core::vcpu::ResetState;
 use self::core_config::core_config;
 use self::promise::Promise;
 use self::setup::{Blueprint, Built};
+pub use crate::firmware::PowerCalls;
 use crate::firmware::{AnswerFlip, Core, Firmware, Kernel, Surroundings};
 use crate::image::Plan;
 use crate::layout::Layout;
@@ -133,6 +134,8 @@ pub struct Report {
     pub resets: u32,
     /// How many firmware calls KVM forwarded to core.
     pub forwarded_calls: u64,
+    /// How many of those turn CPUs on and off; none are counted where KVM answers them.
+    pub power_calls: Option<PowerCalls>,
     /// From the first setup to the last vCPU's end.
     pub duration: Duration,
 }
@@ -331,6 +334,7 @@ impl<'a> Machine<'a> {
             end,
             resets,
             forwarded_calls,
+            power_calls: firmware.power_calls(),
             duration: started.elapsed(),
         })
     }

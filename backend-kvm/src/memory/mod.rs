@@ -14,7 +14,7 @@ use vm_memory::{
 };
 
 use crate::address::{ByteSize, Region};
-use crate::layout::{FLASH, MAXIMUM_RAM, RAM_BASE, STOLEN_TIME};
+use crate::layout::{FLASH, FLASH_BANKS, MAXIMUM_RAM, RAM_BASE, STOLEN_TIME};
 
 /// A piece of the guest's memory: all RAM from [`RAM_BASE`] on, the page of stolen time, or flash.
 /// Clones share the mapping.
@@ -117,15 +117,20 @@ impl GuestMemory {
         Self::map(STOLEN_TIME)
     }
 
-    /// Maps flash with these bytes in it, and zeroes behind them up to the next [`GRANULE`].
+    /// Maps both banks of flash, with these bytes in the first and zeroes behind them.
+    ///
+    /// The second is memory too, although nothing is ever in it: U-Boot sums up a quarter of a MiB
+    /// of it a byte at a time before it says anything, and a place where nobody is costs an exit a
+    /// byte. What nobody writes takes no memory of the host's.
     ///
     /// # Errors
     /// If there are more than fit into the board's, or than the host can map.
     pub fn flash(bytes: &[u8]) -> Result<Self, MemoryError> {
         let asked = bytes.len() as u64;
-        let size = asked.next_multiple_of(GRANULE);
-        let region = Region::new(FLASH.base(), size).filter(|region| FLASH.contains(*region));
-        let flash = Self::map(region.ok_or(MemoryError::TooMuch { asked })?)?;
+        if asked > FLASH.size() {
+            return Err(MemoryError::TooMuch { asked });
+        }
+        let flash = Self::map(FLASH_BANKS)?;
         flash.write(FLASH.base(), bytes)?;
         Ok(flash)
     }
@@ -322,7 +327,8 @@ mod tests {
     fn flash_holds_its_bytes_and_zeroes_behind() {
         let flash = GuestMemory::flash(&[1, 2, 3]).unwrap();
         assert_eq!(read(&flash, 0), [1, 2, 3, 0]);
-        assert_eq!(flash.region().to_string(), "0x0..0x10000");
+        assert_eq!(read(&flash, 0x0400_0000), [0; 4]);
+        assert_eq!(flash.region().to_string(), "0x0..0x8000000");
         assert!(GuestMemory::flash(&vec![0; (64 << 20) + 1]).is_err());
     }
 

@@ -66,6 +66,7 @@ impl<'a> Log<'a> {
             end,
             resets: u32::try_from(resets).ok()?,
             forwarded_calls,
+            power_calls: None,
             duration,
         })
     }
@@ -77,6 +78,7 @@ pub(super) fn time_limit(duration: Duration) -> Report {
         end: End::TimeLimit,
         resets: 0,
         forwarded_calls: 0,
+        power_calls: None,
         duration,
     }
 }

@@ -1,21 +1,23 @@
-//! `linux`: boots Debian's kernels as guests and tells how each went; or one, on this terminal.
+//! `linux`: boots guests of others and tells how each went; or one kernel, on this terminal.
 //!
 //! A line for each machine, and as the last one how many failed; the exit code is 1 if one did.
 
-use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use vambrace_conformance::linux::{Kernel, boot, every_day, everything, write_initramfs};
+use vambrace_conformance::linux::{Kernel, Materials, boot, every_day, everything};
 
-/// Boots Linux in machines of ours
+/// Boots Linux, U-Boot and Debian's installer in machines of ours
 #[derive(Debug, Parser)]
 #[command(name = "linux")]
 struct Arguments {
-    /// Every kernel, number of vCPUs and size, not only what is tested every day
+    /// All there are, at full length, not only what is tested every day
     #[arg(long)]
     all: bool,
+    /// Only trials that have this in their names
+    #[arg(long, value_name = "WORDS", conflicts_with = "show")]
+    only: Option<String>,
     /// Boot this kernel on this terminal instead: 5.10, 6.1, 6.12 or 7.3
     #[arg(long, value_name = "KERNEL", conflicts_with = "all")]
     show: Option<String>,
@@ -37,18 +39,18 @@ fn main() -> ExitCode {
 }
 
 fn test(arguments: &Arguments) -> Result<ExitCode, String> {
-    let folder = tempfile::tempdir().map_err(|error| format!("no folder: {error}"))?;
-    let initramfs = folder.path().join("initramfs");
-    write_initramfs(&initramfs)?;
-    let trials = if arguments.all {
-        everything()
-    } else {
-        every_day()
+    let materials = Materials::new()?;
+    let mut trials = match arguments.all {
+        true => everything(),
+        false => every_day(),
     };
+    if let Some(words) = &arguments.only {
+        trials.retain(|trial| trial.to_string().contains(words));
+    }
     let mut failed = 0;
     for trial in &trials {
         let begun = Instant::now();
-        match trial.run(&initramfs) {
+        match trial.run(&materials) {
             Ok(()) => println!("{trial}: ok, {} s", begun.elapsed().as_secs()),
             Err(reason) => {
                 println!("{trial}: FAILED: {}", reason.replace('\n', "\n    "));
@@ -60,12 +62,14 @@ fn test(arguments: &Arguments) -> Result<ExitCode, String> {
     Ok(ExitCode::from(u8::from(failed != 0)))
 }
 
-/// The initramfs stays: it is the booted command's for as long as that reboots.
+/// Boots one here; what it is booted from goes with its end.
 fn show(series: &str, options: &[String]) -> Result<ExitCode, String> {
-    let initramfs = std::env::temp_dir().join(format!("vambrace-linux-{}", std::process::id()));
-    write_initramfs(&initramfs)?;
-    let mut command = boot(&Kernel::of(series)?, &initramfs)?;
+    let materials = Materials::new()?;
+    let mut command = boot(&Kernel::of(series)?, materials.plain_initramfs()?)?;
     command.args(["--append", "-- report ask"]).args(options);
-    let error = command.exec();
-    Err(format!("cannot run {:?}: {error}", command.get_program()))
+    let program = format!("{:?}", command.get_program());
+    let status = command.status();
+    let status = status.map_err(|error| format!("cannot run {program}: {error}"))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -1,8 +1,30 @@
-//! A conversation with a guest: each time it asks, it is told the next thing.
+//! A conversation with a guest: what is waited for, and what is typed then.
 
-use std::io::{self, Read, Write as _};
-use std::process::{Command, ExitStatus, Stdio};
+use std::io::{self, Read as _, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Something that the console is to say, and what is done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    /// What is waited for, behind what was waited for before.
+    pub(super) wait: String,
+    /// What is done then.
+    pub(super) then: Then,
+}
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Then {
+    /// A line is typed.
+    Type(String),
+    /// Nothing.
+    Nothing,
+    /// The machine is ended from outside.
+    Stop,
+}
 
 /// What was said, and how it ended.
 #[derive(Debug)]
@@ -13,15 +35,36 @@ pub(super) struct Talk {
     pub(super) console: String,
     /// What the command said itself.
     pub(super) messages: String,
+    /// What was still waited for when it ended.
+    pub(super) unheard: Option<String>,
 }
 
-/// Runs a command that ends by itself. Each time `question` is new on its standard output, one of
-/// `answers` is written to its standard input; when there are none left, that ends.
-pub(super) fn talk(
-    command: &mut Command,
-    question: &str,
-    answers: &[&str],
-) -> Result<Talk, String> {
+/// When this is heard, type that.
+pub(super) fn answer(wait: &str, line: &str) -> Step {
+    Step {
+        wait: wait.into(),
+        then: Then::Type(line.into()),
+    }
+}
+
+/// This is to be heard, before anything later is.
+pub(super) fn hear(wait: &str) -> Step {
+    Step {
+        wait: wait.into(),
+        then: Then::Nothing,
+    }
+}
+
+/// When this is heard, that was it.
+pub(super) fn stop_at(wait: &str) -> Step {
+    Step {
+        wait: wait.into(),
+        then: Then::Stop,
+    }
+}
+
+/// Runs a command that ends by itself, or at a step that stops it.
+pub(super) fn talk(command: &mut Command, steps: &[Step]) -> Result<Talk, String> {
     let program = format!("{:?}", command.get_program());
     let failed = |error: io::Error| format!("cannot run {program}: {error}");
     let mut child = command
@@ -31,7 +74,7 @@ pub(super) fn talk(
         .spawn()
         .map_err(failed)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) = (stdin, stdout, stderr) else {
+    let (Some(stdin), Some(mut stdout), Some(mut stderr)) = (stdin, stdout, stderr) else {
         unreachable!("all three were asked for as pipes");
     };
     let messages = thread::spawn(move || {
@@ -40,56 +83,99 @@ pub(super) fn talk(
         let _ = stderr.read_to_end(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     });
-    let mut console = Vec::new();
-    let mut answers = answers.iter();
+    let mut listener = Listener {
+        stdin,
+        console: Vec::new(),
+        heard: 0,
+        steps: steps.iter(),
+        next: None,
+    };
+    listener.next = listener.steps.next();
     let mut chunk = [0; 4096];
-    let mut asked = 0;
     while let Ok(count @ 1..) = stdout.read(&mut chunk) {
-        console.extend_from_slice(&chunk[..count]);
-        let questions = String::from_utf8_lossy(&console).matches(question).count();
-        for answer in answers.by_ref().take(questions - asked) {
-            // A guest that is gone is seen by its end.
-            let _ = writeln!(stdin, "{answer}");
-        }
-        asked = questions;
+        listener.hear(&chunk[..count], &child);
     }
-    drop(stdin);
+    let Listener { console, next, .. } = listener;
     Ok(Talk {
         status: child.wait().map_err(failed)?,
         console: String::from_utf8_lossy(&console).into_owned(),
         messages: messages.join().expect("reading does not panic"),
+        unheard: next.map(|step| step.wait.clone()),
     })
+}
+
+/// Whoever sits at the console.
+struct Listener<'a> {
+    stdin: ChildStdin,
+    console: Vec<u8>,
+    /// Where what is waited for can still begin.
+    heard: usize,
+    steps: std::slice::Iter<'a, Step>,
+    next: Option<&'a Step>,
+}
+
+impl Listener<'_> {
+    fn hear(&mut self, bytes: &[u8], child: &Child) {
+        self.console.extend_from_slice(bytes);
+        while let Some(step) = self.next {
+            let wait = step.wait.as_bytes();
+            let new = &self.console[self.heard..];
+            let Some(at) = new.windows(wait.len()).position(|window| window == wait) else {
+                // It can have begun already.
+                self.heard += (new.len() + 1).saturating_sub(wait.len());
+                return;
+            };
+            self.heard += at + wait.len();
+            self.next = self.steps.next();
+            match &step.then {
+                // A guest that is gone is seen by its end.
+                Then::Type(line) => drop(writeln!(self.stdin, "{line}")),
+                Then::Nothing => {}
+                Then::Stop => {
+                    let _ = kill_process(Pid::from_child(child), Signal::TERM);
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
     use super::*;
 
-    fn shell(script: &str, answers: &[&str]) -> Talk {
-        let mut shell = Command::new("sh");
-        talk(shell.args(["-c", script]), "ready\n", answers).unwrap()
+    fn shell(script: &str, steps: &[Step]) -> Talk {
+        talk(Command::new("sh").args(["-c", script]), steps).unwrap()
     }
 
     #[test]
     fn each_question_has_its_answer() {
-        let talk = shell(
-            "echo ready; read one; echo ready; read two; echo $two $one; echo b >&2; exit 3",
-            &["1", "2"],
-        );
+        let script =
+            "echo ready; read one; echo ready; read two; echo $two $one; echo b >&2; exit 3";
+        let talk = shell(script, &[answer("ready\n", "1"), answer("ready\n", "2")]);
         assert_eq!(talk.console, "ready\nready\n2 1\n");
-        assert_eq!(
-            (talk.messages.as_str(), talk.status.code()),
-            ("b\n", Some(3))
-        );
+        assert_eq!(talk.messages, "b\n");
+        assert_eq!((talk.status.code(), talk.unheard), (Some(3), None));
     }
 
     #[test]
-    fn a_question_without_an_answer_waits_no_longer_than_the_guest() {
-        assert_eq!(
-            shell("echo ready; echo ready; echo ready", &["1"])
-                .status
-                .code(),
-            Some(0)
-        );
+    fn what_is_heard_in_pieces_is_heard() {
+        let script = "printf rea; sleep 0.2; printf 'dy'; read one; echo $one";
+        let talk = shell(script, &[answer("ready", "1"), hear("1\n")]);
+        assert_eq!((talk.console.as_str(), talk.unheard), ("ready1\n", None));
+    }
+
+    #[test]
+    fn what_was_not_heard_in_this_order_is_told() {
+        let talk = shell("echo b; echo a", &[hear("a"), hear("b")]);
+        assert_eq!(talk.unheard.as_deref(), Some("b"));
+        assert_eq!(talk.status.code(), Some(0));
+    }
+
+    #[test]
+    fn a_step_can_end_it() {
+        let talk = shell("echo ready; exec sleep 60", &[stop_at("ready")]);
+        assert_eq!(talk.status.signal(), Some(15));
     }
 }

@@ -79,12 +79,12 @@ impl System {
 }
 
 impl<'a> Apt<'a> {
-    /// Prepares `directory`, which is empty, for `series` from `mirror`.
+    /// Prepares `directory`, which is empty, for `suite` from `mirror`.
     pub(super) fn prepare(
         directory: &'a Path,
         system: &System,
         mirror: &'a str,
-        series: &Series,
+        suite: &str,
         cancel: &'a Cancel,
     ) -> Result<Self, Error> {
         let keyring = keyring()?;
@@ -104,7 +104,6 @@ impl<'a> Apt<'a> {
             })?;
         }
         write("status", "")?;
-        let suite = series.suite;
         write(
             "sources.list",
             &format!("deb [signed-by={keyring}] {mirror} {suite} main\n"),
@@ -117,22 +116,27 @@ impl<'a> Apt<'a> {
         })
     }
 
+    /// Fetches the suite's list of packages.
+    pub(super) fn update(
+        &self,
+        suite: &str,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), Error> {
+        let step = format!(
+            "fetching the list of {suite}'s packages from {}",
+            self.mirror
+        );
+        let arguments = ["-q", "-o", "APT::Status-Fd=1", "update"];
+        self.run("apt-get", &arguments, &step, progress).map(drop)
+    }
+
     /// Fetches the suite's list of packages and finds the newest of `series`.
     pub(super) fn newest(
         &self,
         series: &'static Series,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Package, Error> {
-        let step = format!(
-            "fetching the list of {}'s packages from {}",
-            series.suite, self.mirror
-        );
-        self.run(
-            "apt-get",
-            &["-q", "-o", "APT::Status-Fd=1", "update"],
-            &step,
-            progress,
-        )?;
+        self.update(series.suite, progress)?;
         let step = "looking through the list of packages";
         let names = self.run(
             "apt-cache",
@@ -161,31 +165,33 @@ impl<'a> Apt<'a> {
         newest_of(&table).ok_or_else(none)
     }
 
-    /// Downloads `package`; where it lies then.
+    /// Downloads packages, each a name or `name=version`; where they lie then, in the order of
+    /// their names.
     pub(super) fn download(
         &self,
-        package: &Package,
+        packages: &[String],
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<PathBuf, Error> {
-        let wanted = format!("{}={}", package.name, package.version);
-        let step = format!("downloading {wanted} from {}", self.mirror);
-        self.run(
-            "apt-get",
-            &["-q", "-o", "APT::Status-Fd=1", "download", &wanted],
-            &step,
-            progress,
-        )?;
+    ) -> Result<Vec<PathBuf>, Error> {
+        let step = format!("downloading {} from {}", packages.join(", "), self.mirror);
+        let mut arguments = vec!["-q", "-o", "APT::Status-Fd=1", "download"];
+        arguments.extend(packages.iter().map(String::as_str));
+        self.run("apt-get", &arguments, &step, progress)?;
         let entries = std::fs::read_dir(self.directory)
             .into_iter()
             .flatten()
             .flatten();
-        entries
+        let mut archives: Vec<PathBuf> = entries
             .map(|entry| entry.path())
-            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-            .ok_or(Error::FetchFailed {
-                step,
-                output: vec!["apt-get left no package".into()],
-            })
+            .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+            .collect();
+        archives.sort();
+        if archives.len() == packages.len() {
+            return Ok(archives);
+        }
+        Err(Error::FetchFailed {
+            step,
+            output: vec![format!("apt-get left {} packages", archives.len())],
+        })
     }
 
     /// Unpacks `package` into the directory `target`.

@@ -5,6 +5,7 @@
 //! next. Nothing of the system's own apt state is touched, and no privileges are needed.
 
 mod apt;
+mod bundle;
 mod modules;
 mod sources;
 mod tool;
@@ -20,6 +21,8 @@ use crate::error::Error;
 use crate::kernels::{Location, Series};
 use crate::latch::{Cancel, wait_readable};
 use apt::{Apt, Package, System};
+
+pub use bundle::{Bundle, Fetched, Packages, fetch_bundle};
 
 /// What a fetch is about to do, or how far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +72,12 @@ pub fn fetch(
     {
         return Ok(record);
     }
-    for tool in ["apt-get", "apt-cache", "apt-config", "dpkg-deb"] {
-        require(tool)?;
-    }
+    require_tools()?;
     let scratch = Scratch::make(&kernels)?;
     let system = System::read(cancel)?;
-    let mirror = match (&options.mirror, system.mirrors.first()) {
-        (Some(mirror), _) | (None, Some(mirror)) => mirror.trim_end_matches('/').to_owned(),
-        (None, None) => return Err(Error::NoMirror),
-    };
-    let apt = Apt::prepare(&scratch.0, &system, &mirror, series, cancel)?;
+    let mirror = mirror_of(options.mirror.as_ref(), &system)?;
     let suite = series.suite;
+    let apt = Apt::prepare(&scratch.0, &system, &mirror, suite, cancel)?;
     progress(Progress::Step(&format!(
         "reading Debian {suite}'s list of arm64 packages"
     )));
@@ -88,13 +86,22 @@ pub fn fetch(
         "downloading {} {}",
         package.name, package.version
     )));
-    let archive = apt.download(&package, progress)?;
+    let wanted = format!("{}={}", package.name, package.version);
+    let archives = apt.download(&[wanted], progress)?;
     progress(Progress::Step(&format!("unpacking {}", package.name)));
     let tree = scratch.0.join("tree");
-    apt.unpack(&archive, &tree)?;
+    for archive in &archives {
+        apt.unpack(archive, &tree)?;
+    }
     let record = assemble(series, &package, &tree, &scratch.0.join("store"))?;
     cache.store(series, &scratch.0.join("store"), &record)?;
     Ok(record)
+}
+
+/// The mirror that was named, or the first that the system's sources name.
+fn mirror_of(named: Option<&String>, system: &System) -> Result<String, Error> {
+    let mirror = named.or(system.mirrors.first()).ok_or(Error::NoMirror)?;
+    Ok(mirror.trim_end_matches('/').to_owned())
 }
 
 /// Gathers the files that a host needs from the unpacked package `tree` in the directory `store`.
@@ -202,6 +209,11 @@ impl Drop for Scratch {
         // Should something remain, the next fetch removes it.
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+fn require_tools() -> Result<(), Error> {
+    let tools = ["apt-get", "apt-cache", "apt-config", "dpkg-deb"];
+    tools.into_iter().try_for_each(require)
 }
 
 fn require(tool: &'static str) -> Result<(), Error> {

@@ -9,14 +9,30 @@
 //! | `report` | says the kernel's release, the CPUs that are online, and the memory in KiB |
 //! | `dmesg` | writes out all that the kernel has said |
 //! | `show:PATH` | writes out a file |
-//! | `hotplug:N` | takes each CPU but the first off and on again, N times |
+//! | `work` | keeps all CPUs busy from now on |
+//! | `hotplug:N` | takes a CPU off and on again, N times in all, one CPU after the other |
+//! | `count:FUNCTION`, `counted:FUNCTION` | counts how often Linux enters one of its functions |
+//! | `stolen` | says whether others had time of these CPUs within three seconds |
+//! | `suspend:N` | suspends to RAM until the real-time clock's alarm, N seconds later |
+//! | `clock:N` | holds the host's clock, by PTP, against its own for N seconds |
+//! | `random:N` | reads N bytes of `/dev/hwrng`, twice |
+//! | `modules` | loads what lies in `/modules` |
+//! | `run:PROGRAM,ARGUMENT,…` | runs a program, which has to succeed |
+//! | `mount:DEVICE`, `unmount` | mounts a disk's ext4 |
+//! | `write:N`, `verify:N` | writes a file of N MiB on it, and holds it against that |
+//! | `readonly:DEVICE` | sees that a disk cannot be written to |
 //! | `sleep:N` | waits N seconds |
 //! | `ask` | says `init: ready` and does what a line from the console says |
 //! | `reboot`, `poweroff` | ends the machine |
 
+mod clocks;
+mod cpus;
+mod disks;
+
 use std::fs;
 use std::io::{self, BufRead as _, Write as _};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
@@ -57,7 +73,24 @@ fn perform(word: &str) -> Result<(), String> {
         "report" => report(),
         "dmesg" => dmesg(),
         "show" => show(argument),
-        "hotplug" => hotplug(number(word, argument)?),
+        "work" => {
+            cpus::work();
+            Ok(())
+        }
+        "hotplug" => cpus::hotplug(number(word, argument)?),
+        "count" => cpus::count(argument),
+        "counted" => cpus::counted(argument),
+        "stolen" => cpus::stolen(),
+        "suspend" => cpus::suspend(number(word, argument)?),
+        "clock" => clocks::compare(number(word, argument)?),
+        "random" => clocks::random(number(word, argument)?),
+        "modules" => disks::load_modules(),
+        "run" => disks::run(argument),
+        "mount" => disks::mount_disk(argument),
+        "unmount" => disks::unmount_disk(),
+        "write" => disks::write(number(word, argument)?),
+        "verify" => disks::verify(number(word, argument)?),
+        "readonly" => disks::refuses_writes(argument),
         "sleep" => {
             thread::sleep(Duration::from_secs(number(word, argument)?));
             Ok(())
@@ -69,7 +102,7 @@ fn perform(word: &str) -> Result<(), String> {
     }
 }
 
-fn number(word: &str, argument: &str) -> Result<u64, String> {
+fn number<T: FromStr>(word: &str, argument: &str) -> Result<T, String> {
     argument
         .parse()
         .map_err(|_| format!("`{word}` needs a number"))
@@ -77,7 +110,7 @@ fn number(word: &str, argument: &str) -> Result<u64, String> {
 
 fn report() -> Result<(), String> {
     let release = read("/proc/sys/kernel/osrelease")?;
-    let online = read(ONLINE)?;
+    let online = read(cpus::ONLINE)?;
     let memory = read("/proc/meminfo")?;
     let memory = memory.split_whitespace().nth(1).unwrap_or_default();
     say(&format!(
@@ -114,27 +147,6 @@ fn show(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn hotplug(rounds: u64) -> Result<(), String> {
-    let cpus: usize = read("/proc/stat")?
-        .lines()
-        .filter(|line| line.starts_with("cpu"))
-        .count()
-        .saturating_sub(1);
-    for _ in 0..rounds {
-        for cpu in 1..cpus {
-            for state in ["0", "1"] {
-                let path = format!("/sys/devices/system/cpu/cpu{cpu}/online");
-                fs::write(&path, state).map_err(|error| format!("{state} to {path}: {error}"))?;
-            }
-        }
-    }
-    say(&format!(
-        "hotplug={rounds} cpus={cpus} online={}",
-        read(ONLINE)?.trim()
-    ));
-    Ok(())
-}
-
 fn ask() -> Result<(), String> {
     loop {
         say("ready");
@@ -166,5 +178,3 @@ fn say(line: &str) {
     // A console that takes nothing cannot be told so.
     let _ = io::stdout().flush();
 }
-
-const ONLINE: &str = "/sys/devices/system/cpu/online";
