@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use vambrace_core::contract::Contract;
 use vambrace_core::firmware::Services;
@@ -195,6 +196,8 @@ fn virtio(device: Box<dyn VirtioDevice + Send>, data: &[u8]) {
         return;
     };
     let mut mmio = VirtioMmio::new(device, doorbell);
+    // What an input does is not to depend on how fast this machine is.
+    mmio.set_turn(Duration::MAX);
     mmio.begin_life(&memory);
     for (what, offset, width, value) in accesses(data) {
         match what & 7 {
@@ -271,6 +274,10 @@ impl Storage for Sectors {
 
     fn access(&self) -> Access {
         Access::ReadWrite
+    }
+
+    fn block_size(&self) -> u32 {
+        512
     }
 
     fn granularity(&self) -> u32 {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use log::warn;
 use vambrace_core::memory::Ipa;
 
-use super::{InterruptLines, MmioDevice, Shared, Slot, lock};
+use super::{Access, InterruptLines, MmioDevice, Place, Shared, lock};
 use crate::address::{Region, Width};
 
 /// The devices of a machine by their addresses.
@@ -129,8 +129,9 @@ impl Bus {
         let Some((slot, offset)) = self.find(address, width) else {
             return Ok(self.refuse(address, width, "read").map_done(|()| 0));
         };
-        let value = lock(slot).with(lines, |device| device.read(offset, width))?;
-        Ok(Served::Done(width.truncate(value)))
+        let access = Access::Read(offset);
+        let value = slot.access(access, lines, |device| device.read(offset, width))?;
+        Ok(Served::Done(width.truncate(value.unwrap_or(0))))
     }
 
     /// A write by the guest; bits of `value` above `width` do not count.
@@ -148,7 +149,9 @@ impl Bus {
             return Ok(self.refuse(address, width, "wrote"));
         };
         let value = width.truncate(value);
-        lock(slot).with(lines, |device| device.write(offset, width, value))?;
+        slot.access(Access::Write(offset), lines, |device| {
+            device.write(offset, width, value);
+        })?;
         Ok(Served::Done(()))
     }
 
@@ -163,11 +166,7 @@ impl Bus {
             .clear();
     }
 
-    fn find(
-        &self,
-        address: Ipa,
-        width: Width,
-    ) -> Option<(&Mutex<Slot<dyn MmioDevice + Send>>, u64)> {
+    fn find(&self, address: Ipa, width: Width) -> Option<(&Place<dyn MmioDevice + Send>, u64)> {
         let after = self
             .entries
             .partition_point(|entry| entry.region.base() <= address);
@@ -220,6 +219,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::devices::Slot;
     use crate::sys::Level;
 
     /// Answers each read with its offset, and remembers the last write.

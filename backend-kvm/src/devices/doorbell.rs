@@ -1,4 +1,4 @@
-//! A descriptor that wakes the machine's I/O thread: rung by the kernel, or by ourselves.
+//! A descriptor that wakes an I/O thread of the machine's: rung by the kernel, or by ourselves.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ impl Doorbell {
 
     /// Rings it. Many rings before anybody comes are one.
     pub fn ring(&self) {
-        // It fails only where the counter is at its end: then somebody is about to come.
+        // It fails only where the counter is at its end. Nobody reads the bells of devices, whose
+        // counters only grow: that end is 2^64 - 1 rings away.
         let _ = io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 

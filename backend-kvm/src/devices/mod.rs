@@ -9,28 +9,34 @@
 //!                         └─ line changed? ──▶ InterruptLines (KVM_IRQ_LINE)
 //! ```
 //!
-//! Some devices are driven by the host too: the [`Worker`]'s thread serves them when their
-//! [`Doorbell`] rings or the host has something, under the same lock.
+//! Some devices are driven by the host too: the [`Worker`]'s threads serve them when their
+//! [`Doorbell`] rings or the host has something. What of that can take long is done while nobody
+//! holds the lock ([`Driven::begin_turn`]); an access that needs what the turn is using waits until
+//! it has ended, and any other, as an interrupt handler's, does not.
 //!
 //! A change of the line is carried out while the slot is locked. Two vCPUs that raise and lower
-//! the same line therefore reach the GIC in the order in which they reached the device.
+//! the same line therefore reach the GIC in the order in which they reached the device. A device
+//! that has another reason to interrupt while its line is high has the GIC told again: KVM takes
+//! that as another edge if the guest configured one, and as nothing new if it configured a level.
 
 mod bus;
 mod doorbell;
 mod pl011;
 mod pl031;
 mod pl061;
+mod place;
 pub mod virtio;
 mod worker;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 pub use bus::{Bus, BusError, Served, Unclaimed};
 pub use doorbell::Doorbell;
 pub use pl011::{Pl011, Transmit};
 pub use pl031::{Pl031, SystemClock, WallClock};
 pub use pl061::{ButtonGpio, Pl061, PowerButton};
-pub use worker::{Cause, Driven, Worker, WorkerError};
+pub use place::{Place, lock};
+pub use worker::{Cause, Driven, ServedBy, Trouble, Turn, Worker, WorkerError};
 
 use crate::address::Width;
 use crate::sys::Level;
@@ -46,8 +52,29 @@ pub trait MmioDevice {
     /// The level of its interrupt line now.
     fn line(&self) -> Level;
 
+    /// Has there been a reason to interrupt since this was last asked? The GIC hears of it even if
+    /// the line is high already.
+    fn take_event(&mut self) -> bool {
+        false
+    }
+
+    /// Must this access wait until the turn that is under way has ended? A turn that is waited
+    /// for ends as soon as it can.
+    fn must_wait(&self, _: Access) -> bool {
+        false
+    }
+
     /// Makes it as it was when the machine was switched on.
     fn reset(&mut self);
+}
+
+/// An access that a guest is about to make, by its offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A read.
+    Read(u64),
+    /// A write.
+    Write(u64),
 }
 
 /// Where interrupt lines end: the GIC.
@@ -67,11 +94,13 @@ pub trait InterruptLines {
 pub struct Slot<D: ?Sized> {
     intid: u32,
     reported: Level,
+    /// The GIC has not taken what it was last told.
+    owed: bool,
     device: D,
 }
 
 /// A slot that vCPU threads and the device's own back end share.
-pub type Shared<D> = Arc<Mutex<Slot<D>>>;
+pub type Shared<D> = Arc<Place<D>>;
 
 impl<D> Slot<D> {
     /// Joins a device to the line with this INTID, low so far.
@@ -79,13 +108,14 @@ impl<D> Slot<D> {
         Self {
             intid,
             reported: Level::Low,
+            owed: false,
             device,
         }
     }
 
     /// The same, ready to be shared.
     pub fn shared(device: D, intid: u32) -> Shared<D> {
-        Arc::new(Mutex::new(Self::new(device, intid)))
+        Arc::new(Place::new(Self::new(device, intid)))
     }
 
     /// The device, for what cannot change its line.
@@ -100,20 +130,22 @@ impl<D> Slot<D> {
 }
 
 impl<D: MmioDevice + ?Sized> Slot<D> {
-    /// Does something with the device and carries out the change of its line, if there is one.
+    /// Does something with the device and tells the GIC of its line, if there is anything new.
     ///
     /// # Errors
-    /// What `lines` says; the change is tried again the next time.
+    /// What `lines` says; it is told again the next time.
     pub fn with<R, L: InterruptLines>(
         &mut self,
         lines: &L,
         act: impl FnOnce(&mut D) -> R,
     ) -> Result<R, L::Error> {
         let result = act(&mut self.device);
-        let level = self.device.line();
-        if level != self.reported {
+        let (event, level) = (self.device.take_event(), self.device.line());
+        self.owed |= level != self.reported || event && level == Level::High;
+        if self.owed {
             lines.set(self.intid, level)?;
             self.reported = level;
+            self.owed = false;
         }
         Ok(result)
     }
@@ -122,13 +154,8 @@ impl<D: MmioDevice + ?Sized> Slot<D> {
     pub fn reset(&mut self) {
         self.device.reset();
         self.reported = Level::Low;
+        self.owed = false;
     }
-}
-
-/// Locks a slot. A thread that panicked in a device left plain register values behind, all of
-/// which are legal, so the others carry on.
-pub fn lock<D: ?Sized>(slot: &Mutex<Slot<D>>) -> MutexGuard<'_, Slot<D>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -138,7 +165,8 @@ mod tests {
 
     use super::*;
 
-    struct Bell(Level);
+    /// Its line is as it was last written; writing 2 is another event at a high line.
+    struct Bell(Level, bool);
 
     impl MmioDevice for Bell {
         fn read(&mut self, _: u64, _: Width) -> u64 {
@@ -147,10 +175,15 @@ mod tests {
 
         fn write(&mut self, _: u64, _: Width, value: u64) {
             self.0 = if value == 0 { Level::Low } else { Level::High };
+            self.1 = value == 2;
         }
 
         fn line(&self) -> Level {
             self.0
+        }
+
+        fn take_event(&mut self) -> bool {
+            std::mem::take(&mut self.1)
         }
 
         fn reset(&mut self) {
@@ -180,13 +213,17 @@ mod tests {
         }
     }
 
+    fn silent() -> Slot<Bell> {
+        Slot::new(Bell(Level::Low, false), 33)
+    }
+
     fn ring(slot: &mut Slot<Bell>, lines: &Recorded, value: u64) {
         let Ok(()) = slot.with(lines, |bell| bell.write(0, Width::Word, value));
     }
 
     #[test]
     fn a_line_is_set_only_when_it_changes() {
-        let (mut slot, lines) = (Slot::new(Bell(Level::Low), 33), Recorded::default());
+        let (mut slot, lines) = (silent(), Recorded::default());
         for value in [0, 1, 1, 0, 0, 1] {
             ring(&mut slot, &lines, value);
         }
@@ -197,17 +234,29 @@ mod tests {
     }
 
     #[test]
-    fn a_change_the_gic_did_not_take_is_tried_again() {
-        let (mut slot, lines) = (Slot::new(Bell(Level::Low), 33), Recorded::default());
-        let refused = slot.with(&Broken, |bell| bell.write(0, Width::Word, 1));
-        assert_eq!(refused, Err("no GIC"));
-        ring(&mut slot, &lines, 1);
-        assert_eq!(lines.0.into_inner(), [(33, Level::High)]);
+    fn an_event_at_a_high_line_is_told_once_more() {
+        let (mut slot, lines) = (silent(), Recorded::default());
+        for value in [1, 2, 1, 2, 0] {
+            ring(&mut slot, &lines, value);
+        }
+        let told = [Level::High, Level::High, Level::High, Level::Low];
+        assert_eq!(lines.0.into_inner(), told.map(|level| (33, level)));
+    }
+
+    #[test]
+    fn what_the_gic_did_not_take_is_told_again() {
+        let (mut slot, lines) = (silent(), Recorded::default());
+        for value in [1, 2] {
+            let refused = slot.with(&Broken, |bell| bell.write(0, Width::Word, value));
+            assert_eq!(refused, Err("no GIC"));
+            ring(&mut slot, &lines, 1);
+        }
+        assert_eq!(lines.0.into_inner(), [(33, Level::High); 2]);
     }
 
     #[test]
     fn after_a_reset_the_line_is_low_and_rises_again() {
-        let (mut slot, lines) = (Slot::new(Bell(Level::Low), 33), Recorded::default());
+        let (mut slot, lines) = (silent(), Recorded::default());
         ring(&mut slot, &lines, 1);
         slot.reset();
         ring(&mut slot, &lines, 1);

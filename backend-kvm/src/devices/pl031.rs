@@ -10,6 +10,7 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use log::warn;
 use rustix::io::{self, Errno};
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
@@ -49,7 +50,11 @@ pub trait WallClock: fmt::Debug {
 
 /// The host's own.
 #[derive(Debug)]
-pub struct SystemClock(OwnedFd);
+pub struct SystemClock {
+    timer: OwnedFd,
+    /// That it cannot wake was told; once is enough.
+    reported: bool,
+}
 
 impl SystemClock {
     /// The host's clock, that wakes nobody yet.
@@ -58,7 +63,10 @@ impl SystemClock {
     /// The host has no descriptor left.
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        Ok(Self(timerfd_create(TimerfdClockId::Realtime, flags)?))
+        Ok(Self {
+            timer: timerfd_create(TimerfdClockId::Realtime, flags)?,
+            reported: false,
+        })
     }
 }
 
@@ -76,12 +84,21 @@ impl WallClock for SystemClock {
         };
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
         // ECANCELED tells that the clock was set before: the timer is armed all the same.
-        let armed = timerfd_settime(&self.0, flags, &when);
-        debug_assert!(matches!(armed, Ok(_) | Err(Errno::CANCELED)), "{armed:?}");
+        match timerfd_settime(&self.timer, flags, &when) {
+            Ok(_) | Err(Errno::CANCELED) => {}
+            Err(_) if self.reported => {}
+            Err(errno) => {
+                self.reported = true;
+                warn!(
+                    "the alarm of a guest's clock will not come: this host cannot set a timer: \
+                     {errno}; the clock goes on, and this is not reported again"
+                );
+            }
+        }
     }
 
     fn events(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.as_fd())
+        Some(self.timer.as_fd())
     }
 }
 
@@ -382,6 +399,18 @@ mod tests {
         let events = clock.events().unwrap();
         assert_eq!(io::read(events, &mut expirations), Err(Errno::AGAIN));
         clock.wake_at(None);
+    }
+
+    #[test]
+    fn a_timer_that_cannot_be_set_is_told_of_and_the_clock_goes_on() {
+        let mut clock = SystemClock {
+            timer: std::fs::File::open("/dev/null").unwrap().into(),
+            reported: false,
+        };
+        clock.wake_at(Some(1));
+        assert!(clock.reported);
+        clock.wake_at(Some(2));
+        assert!(clock.now() > 1_700_000_000);
     }
 
     proptest! {

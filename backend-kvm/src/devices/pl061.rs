@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use log::warn;
 use rustix::io;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -168,14 +169,17 @@ impl ButtonGpio {
         Ok((gpio, PowerButton { pressed, doorbell }))
     }
 
-    fn release_after(&self, nanoseconds: i64) {
+    fn release_after(&self, nanoseconds: i64) -> io::Result<()> {
         let after = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
         let when = Itimerspec {
             it_interval: after(0),
             it_value: after(nanoseconds),
         };
-        let armed = timerfd_settime(&self.release, TimerfdTimerFlags::empty(), &when);
-        debug_assert!(armed.is_ok(), "{armed:?}");
+        timerfd_settime(&self.release, TimerfdTimerFlags::empty(), &when).map(drop)
+    }
+
+    fn let_go(&mut self) {
+        self.gpio.drive(BUTTON, Level::Low);
     }
 }
 
@@ -195,7 +199,7 @@ impl MmioDevice for ButtonGpio {
     /// Nobody presses it any more: a machine that boots again is not to be turned off at once.
     fn reset(&mut self) {
         self.pressed.store(false, Ordering::SeqCst);
-        self.gpio.drive(BUTTON, Level::Low);
+        self.let_go();
         self.gpio.reset();
     }
 }
@@ -204,9 +208,15 @@ impl Driven for ButtonGpio {
     fn serve(&mut self, cause: Cause) {
         if self.pressed.swap(false, Ordering::SeqCst) {
             self.gpio.drive(BUTTON, Level::High);
-            self.release_after(HELD);
+            if let Err(errno) = self.release_after(HELD) {
+                warn!(
+                    "the power button is pressed for no time at all, which a guest may not notice: \
+                     this host cannot set a timer: {errno}"
+                );
+                self.let_go();
+            }
         } else if cause == Cause::Host {
-            self.gpio.drive(BUTTON, Level::Low);
+            self.let_go();
         }
     }
 
@@ -362,6 +372,15 @@ mod tests {
         poll(&mut [PollFd::new(&events, PollFlags::IN)], None).unwrap();
         gpio.serve(Cause::Host);
         assert_eq!((gpio.line(), read(&mut gpio, 0x8 << 2)), (Level::High, 0));
+    }
+
+    #[test]
+    fn a_button_that_nothing_would_let_go_is_not_held() {
+        let (mut gpio, button, _) = button();
+        gpio.release = std::fs::File::open("/dev/null").unwrap().into();
+        button.press();
+        gpio.serve(Cause::Doorbell);
+        assert_eq!(read(&mut gpio, 0x8 << 2), 0);
     }
 
     #[test]

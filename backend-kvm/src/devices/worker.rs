@@ -1,22 +1,36 @@
-//! The machine's I/O thread: it serves every device that the host drives too.
+//! The machine's I/O threads: they serve every device that the host drives too.
 //!
-//! One thread for all of them, as no device waits for another: each has turns that are bounded,
-//! and what is left over after one comes round again behind the others. An epoll instance says
-//! whose turn it is:
+//! Devices whose turns are short have one thread together; what is left over after a turn comes
+//! round again behind the others. A device that waits for storage has a thread of its own
+//! ([`ServedBy`]), so that a slow disk holds up nobody else. An epoll instance says whose turn it is:
 //!
 //! ```text
 //! doorbell of each device (KVM's ioeventfd, or ours) ─┐
-//! what the host has for it (tap, socket, timer) ──────┼─▶ epoll ─▶ serve, under the slot's lock
+//! what the host has for it (tap, socket, timer) ──────┼─▶ epoll ─▶ a turn
 //! the end of the life ────────────────────────────────┘
 //! ```
 //!
 //! Doorbells and sources are edge-triggered: nobody has to read a doorbell, and a device is not
 //! called again for what it chose to leave. The instance is made anew for every life, which begins
 //! with a turn for each device whose descriptors have something to say.
+//!
+//! A turn begins and ends under the slot's lock. What may take long lies between the two, without
+//! the lock: a [`Turn`], with all that it works on. Accesses that need the same wait until it is
+//! back ([`Place::access`](super::Place::access)).
+//!
+//! A thread can be in the hands of the host for ever: a disk that is gone answers nobody. So threads
+//! belong to no scope. Whoever ends a life waits for them as long as seems right
+//! ([`Worker::wait_for_threads`]) and may leave one behind, which ends with its request, or with
+//! the process.
 
+use std::any::Any;
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
@@ -34,10 +48,34 @@ pub trait Driven: MmioDevice {
     /// Does a bounded part of what there is to do.
     fn serve(&mut self, cause: Cause);
 
+    /// Begins the same, and hands out what of it may take long, with all that it works on. By
+    /// default nothing does.
+    fn begin_turn(&mut self, cause: Cause) -> Option<Box<dyn Turn>> {
+        self.serve(cause);
+        None
+    }
+
+    /// What [`begin_turn`](Driven::begin_turn) handed out is back, and has been run.
+    fn end_turn(&mut self, _turn: Box<dyn Turn>) {}
+
+    /// The life ends: a turn that is under way ends as soon as it can.
+    fn hurry(&self) {}
+
+    /// Which thread serves it.
+    fn served_by(&self) -> ServedBy {
+        ServedBy::CommonThread
+    }
+
     /// What becomes readable when the host has something for the device; edge-triggered.
     fn host_events(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+}
+
+/// A part of a device's work that may take long, away from the device's registers.
+pub trait Turn: Any + Send {
+    /// Does it.
+    fn run(&mut self, cause: Cause);
 }
 
 /// Why a device is asked to serve.
@@ -49,20 +87,52 @@ pub enum Cause {
     Host,
 }
 
-/// The devices that one thread serves.
+/// The thread that serves a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServedBy {
+    /// The one of all devices whose turns are short.
+    CommonThread,
+    /// One of its own: it waits for storage.
+    ItsOwnThread,
+}
+
+/// The devices that I/O threads serve.
 #[derive(Default)]
 pub struct Worker {
-    members: Vec<Member>,
-    /// Rung when a life ends.
+    members: Vec<Arc<Member>>,
+    /// Rung when a life ends, and not read before the next one.
     end: Option<Doorbell>,
-    ended: AtomicBool,
+    ended: Arc<AtomicBool>,
+    living: Arc<Living>,
 }
 
 struct Member {
-    slot: Shared<dyn Driven + Send>,
+    name: &'static str,
+    place: Shared<dyn Driven + Send>,
     doorbell: Doorbell,
     /// A write by the guest to this address rings.
     register: Option<Ipa>,
+}
+
+/// One thread and whom it serves.
+struct Crew {
+    name: String,
+    members: Vec<Arc<Member>>,
+    end: Doorbell,
+    ended: Arc<AtomicBool>,
+}
+
+/// The names of the threads that have not ended.
+#[derive(Default)]
+struct Living {
+    names: Mutex<Vec<String>>,
+    fewer: Condvar,
+}
+
+/// A thread, from before it starts until it has ended, be it by a panic.
+struct Life {
+    living: Arc<Living>,
+    name: String,
 }
 
 /// Why devices cannot be served.
@@ -79,6 +149,15 @@ pub enum WorkerError<E> {
     Poll(Errno),
 }
 
+/// Why an I/O thread has ended before the life has.
+#[derive(Debug)]
+pub enum Trouble<E> {
+    /// Devices cannot be served.
+    Failed(WorkerError<E>),
+    /// The thread has panicked.
+    Panicked,
+}
+
 impl Worker {
     /// Adds a device; a write by the guest to `register`, if there is one, rings its bell.
     ///
@@ -86,25 +165,21 @@ impl Worker {
     /// The host has no descriptor left.
     pub fn add(
         &mut self,
-        slot: Shared<dyn Driven + Send>,
+        name: &'static str,
+        place: Shared<dyn Driven + Send>,
         doorbell: Doorbell,
         register: Option<Ipa>,
     ) -> Result<(), Errno> {
         if self.end.is_none() {
             self.end = Some(Doorbell::new()?);
         }
-        self.members.push(Member {
-            slot,
+        self.members.push(Arc::new(Member {
+            name,
+            place,
             doorbell,
             register,
-        });
+        }));
         Ok(())
-    }
-
-    /// Are there devices to serve?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
     }
 
     /// The bells that the guest rings, and the addresses that it rings them by.
@@ -113,30 +188,99 @@ impl Worker {
         members.filter_map(|member| Some((member.register?, &member.doorbell)))
     }
 
-    /// A life begins, with this RAM; every device has been reset.
+    /// A life begins, with this RAM; every device has been reset, and no thread is left.
     pub fn begin_life(&self, memory: &GuestMemory) {
         self.ended.store(false, Ordering::SeqCst);
         if let Some(end) = &self.end {
             end.take();
         }
         for member in &self.members {
-            lock(&member.slot).begin_life(memory);
+            member.place.begin_life(memory);
         }
     }
 
-    /// Lets [`serve`](Worker::serve) return.
+    /// Starts the threads, which serve every device until the life ends. `trouble` hears of it
+    /// when one has to end before.
+    ///
+    /// # Errors
+    /// The name of a thread that the host did not give, and its words.
+    pub fn start<L, F>(&self, lines: &Arc<L>, trouble: F) -> Result<(), (String, io::Error)>
+    where
+        L: InterruptLines + Send + Sync + 'static,
+        F: Fn(Trouble<L::Error>) + Clone + Send + 'static,
+    {
+        for crew in self.crews() {
+            let (name, trouble) = (crew.name.clone(), trouble.clone());
+            let life = Living::add(&self.living, &name);
+            let lines = Arc::clone(lines);
+            let run = move || {
+                // Dropped last: whoever waits for the thread finds everything else let go of.
+                let _life = life;
+                let panicked = OnPanic(|| trouble(Trouble::Panicked));
+                let (crew, lines) = (crew, lines);
+                if let Err(error) = crew.serve(&*lines) {
+                    trouble(Trouble::Failed(error));
+                }
+                drop((crew, lines, panicked));
+            };
+            let builder = thread::Builder::new().name(name.clone());
+            builder.spawn(run).map_err(|source| (name, source))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the threads end, and whoever waits for a turn go on.
     pub fn end_life(&self) {
         self.ended.store(true, Ordering::SeqCst);
         if let Some(end) = &self.end {
             end.ring();
         }
+        for member in &self.members {
+            member.place.end_life();
+        }
     }
 
-    /// Serves every device until the life ends.
-    ///
-    /// # Errors
-    /// [`WorkerError`].
-    pub fn serve<L: InterruptLines>(&self, lines: &L) -> Result<(), WorkerError<L::Error>> {
+    /// Waits until every thread has ended, for `limit` at most; the names of those that have not.
+    #[must_use]
+    pub fn wait_for_threads(&self, limit: Duration) -> Vec<String> {
+        let deadline = Instant::now() + limit;
+        let mut names = self.living.names();
+        while !names.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.living.fewer.wait_timeout(names, left);
+            names = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        names.clone()
+    }
+
+    /// Who is served by which thread.
+    fn crews(&self) -> Vec<Crew> {
+        let Some(end) = &self.end else {
+            return Vec::new();
+        };
+        let crew = |name: String, members: Vec<_>| Crew {
+            name,
+            members,
+            end: end.clone(),
+            ended: Arc::clone(&self.ended),
+        };
+        let (common, own): (Vec<_>, Vec<_>) =
+            self.members.iter().map(Arc::clone).partition(|member| {
+                lock(&member.place).device.served_by() == ServedBy::CommonThread
+            });
+        let own = own.into_iter().enumerate();
+        let own = own.map(|(index, member)| crew(format!("{} {index}", member.name), vec![member]));
+        let common = (!common.is_empty()).then(|| crew("device I/O".into(), common));
+        own.chain(common).collect()
+    }
+}
+
+impl Crew {
+    /// Serves its devices until the life ends.
+    fn serve<L: InterruptLines>(&self, lines: &L) -> Result<(), WorkerError<L::Error>> {
         let poll = self.poll().map_err(WorkerError::Poll)?;
         let mut events = Vec::with_capacity(EVENTS);
         while !self.has_ended() {
@@ -146,9 +290,8 @@ impl Worker {
             }
             for event in events.drain(..) {
                 if let Some((member, cause)) = self.turn(event.data.u64()) {
-                    let mut slot = lock(&member.slot);
-                    slot.with(lines, |device| device.serve(cause))
-                        .map_err(WorkerError::Line)?;
+                    let served = member.place.serve(cause, lines);
+                    served.map_err(WorkerError::Line)?;
                 }
                 if self.has_ended() {
                     break;
@@ -169,12 +312,10 @@ impl Worker {
         let add = |source: BorrowedFd<'_>, token, flags| {
             epoll::add(&poll, source, epoll::EventData::new_u64(token), flags)
         };
-        if let Some(end) = &self.end {
-            add(end.as_fd(), END, epoll::EventFlags::IN)?;
-        }
+        add(self.end.as_fd(), END, epoll::EventFlags::IN)?;
         for (token, member) in (0_u64..).step_by(2).zip(&self.members) {
             add(member.doorbell.as_fd(), token, edge)?;
-            if let Some(source) = lock(&member.slot).device_events() {
+            if let Some(source) = lock(&member.place).device.host_events() {
                 add(source, token + 1, edge)?;
             }
         }
@@ -191,20 +332,43 @@ impl Worker {
     }
 }
 
-impl super::Slot<dyn Driven + Send> {
-    fn begin_life(&mut self, memory: &GuestMemory) {
-        self.device.begin_life(memory);
+impl Living {
+    fn add(living: &Arc<Self>, name: &str) -> Life {
+        living.names().push(name.into());
+        Life {
+            living: Arc::clone(living),
+            name: name.into(),
+        }
     }
 
-    fn device_events(&self) -> Option<BorrowedFd<'_>> {
-        self.device.host_events()
+    fn names(&self) -> MutexGuard<'_, Vec<String>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.living.names().retain(|name| *name != self.name);
+        self.living.fewer.notify_all();
+    }
+}
+
+/// Does something if the thread panics while it is held.
+struct OnPanic<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            (self.0)();
+        }
     }
 }
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let registers = self.members.iter().map(|member| member.register);
-        f.debug_list().entries(registers).finish()
+        let members = self.members.iter();
+        let members = members.map(|member| (member.name, member.register));
+        f.debug_list().entries(members).finish()
     }
 }
 
@@ -216,10 +380,9 @@ const END: u64 = u64::MAX;
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::Mutex;
-    use std::thread;
-    use std::time::{Duration, Instant};
+    use std::sync::atomic::AtomicUsize;
 
+    use super::super::{Access, Place};
     use super::*;
     use crate::address::Width;
     use crate::devices::Slot;
@@ -269,6 +432,90 @@ mod tests {
         }
     }
 
+    /// Storage that answers when it is told to.
+    #[derive(Default)]
+    struct Storage {
+        asked: AtomicUsize,
+        answered: Mutex<usize>,
+        changed: Condvar,
+    }
+
+    impl Storage {
+        fn ask(&self) {
+            let number = self.asked.fetch_add(1, Ordering::SeqCst);
+            let mut answered = self.answered.lock().unwrap();
+            while *answered <= number {
+                answered = self.changed.wait(answered).unwrap();
+            }
+        }
+
+        fn answer(&self) {
+            *self.answered.lock().unwrap() += 1;
+            self.changed.notify_all();
+        }
+
+        fn wait_until_asked(&self, times: usize) {
+            wait_for(|| self.asked.load(Ordering::SeqCst) >= times);
+        }
+    }
+
+    /// A device whose turns wait for storage. Register 0 counts them, register 8 needs what a turn
+    /// works on: it is told the turns that came before.
+    struct Slow {
+        storage: Arc<Storage>,
+        away: bool,
+        turns: u64,
+        hurried: Arc<AtomicBool>,
+    }
+
+    struct Ask(Arc<Storage>);
+
+    impl Turn for Ask {
+        fn run(&mut self, _: Cause) {
+            self.0.ask();
+        }
+    }
+
+    impl MmioDevice for Slow {
+        fn read(&mut self, _: u64, _: Width) -> u64 {
+            self.turns
+        }
+
+        fn write(&mut self, _: u64, _: Width, _: u64) {}
+
+        fn line(&self) -> Level {
+            Level::Low
+        }
+
+        fn must_wait(&self, access: Access) -> bool {
+            self.away && access == Access::Read(8)
+        }
+
+        fn reset(&mut self) {}
+    }
+
+    impl Driven for Slow {
+        fn serve(&mut self, _: Cause) {}
+
+        fn begin_turn(&mut self, _: Cause) -> Option<Box<dyn Turn>> {
+            self.away = true;
+            self.turns += 1;
+            Some(Box::new(Ask(Arc::clone(&self.storage))))
+        }
+
+        fn end_turn(&mut self, _: Box<dyn Turn>) {
+            self.away = false;
+        }
+
+        fn hurry(&self) {
+            self.hurried.store(true, Ordering::SeqCst);
+        }
+
+        fn served_by(&self) -> ServedBy {
+            ServedBy::ItsOwnThread
+        }
+    }
+
     #[derive(Default)]
     struct Lines(Mutex<Vec<(u32, Level)>>);
 
@@ -285,6 +532,8 @@ mod tests {
         worker: Worker,
         slots: Vec<Shared<Counting>>,
         bells: Vec<Doorbell>,
+        lines: Arc<Lines>,
+        panics: Arc<AtomicUsize>,
     }
 
     fn party(count: u32) -> Party {
@@ -292,6 +541,8 @@ mod tests {
             worker: Worker::default(),
             slots: Vec::new(),
             bells: Vec::new(),
+            lines: Arc::default(),
+            panics: Arc::default(),
         };
         for index in 0..count {
             let device = Counting {
@@ -300,42 +551,76 @@ mod tests {
                 source: None,
                 lives: 0,
             };
-            let (slot, bell) = (Slot::shared(device, 48 + index), Doorbell::new().unwrap());
-            let register = Ipa::new(0xa00_0050 + u64::from(index) * 0x200);
-            party
-                .worker
-                .add(slot.clone(), bell.clone(), Some(register))
-                .unwrap();
+            let slot = Slot::shared(device, 48 + index);
+            party.add(index, slot.clone());
             party.slots.push(slot);
-            party.bells.push(bell);
         }
         party
     }
 
     impl Party {
+        fn add(&mut self, index: u32, place: Shared<dyn Driven + Send>) {
+            let bell = Doorbell::new().unwrap();
+            let register = Ipa::new(0xa00_0050 + u64::from(index) * 0x200);
+            let added = self
+                .worker
+                .add("tester", place, bell.clone(), Some(register));
+            added.unwrap();
+            self.bells.push(bell);
+        }
+
+        /// Adds a device that waits for storage.
+        fn add_slow(&mut self) -> (Shared<Slow>, Arc<Storage>) {
+            let storage = Arc::<Storage>::default();
+            let device = Slow {
+                storage: Arc::clone(&storage),
+                away: false,
+                turns: 0,
+                hurried: Arc::default(),
+            };
+            let slot = Slot::shared(device, 80);
+            self.add(10, slot.clone());
+            (slot, storage)
+        }
+
         fn turns(&self, index: usize) -> Vec<Cause> {
             lock(&self.slots[index]).device().turns.clone()
         }
 
+        fn start(&self) {
+            let panics = Arc::clone(&self.panics);
+            let trouble = move |trouble| {
+                assert!(matches!(trouble, Trouble::Panicked));
+                panics.fetch_add(1, Ordering::SeqCst);
+            };
+            self.worker.start(&self.lines, trouble).unwrap();
+        }
+
         /// Serves while `act` runs, then ends the life.
         fn serving(&self, act: impl FnOnce()) -> Vec<(u32, Level)> {
-            let lines = Lines::default();
-            thread::scope(|scope| {
-                let served = scope.spawn(|| self.worker.serve(&lines).unwrap());
-                act();
-                self.worker.end_life();
-                served.join().unwrap();
-            });
-            lines.0.into_inner().unwrap()
+            self.start();
+            act();
+            self.worker.end_life();
+            assert_eq!(self.worker.wait_for_threads(LONG), [""; 0]);
+            std::mem::take(&mut *self.lines.0.lock().unwrap())
         }
     }
 
+    const LONG: Duration = Duration::from_secs(30);
+
     fn wait_for(reached: impl Fn() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + LONG;
         while !reached() {
             assert!(Instant::now() < deadline, "it never comes");
             thread::sleep(Duration::from_micros(100));
         }
+    }
+
+    fn read(place: &Place<Slow>, lines: &Lines, offset: u64) -> Option<u64> {
+        let Ok(value) = place.access(Access::Read(offset), lines, |device| {
+            device.read(offset, Width::Word)
+        });
+        value
     }
 
     #[test]
@@ -399,7 +684,6 @@ mod tests {
             });
             assert_eq!(lock(&party.slots[0]).device().lives, life);
         }
-        party.serving(|| {});
     }
 
     #[test]
@@ -407,6 +691,106 @@ mod tests {
         let party = party(2);
         let registers: Vec<_> = party.worker.registers().map(|(at, _)| at.value()).collect();
         assert_eq!(registers, [0xa00_0050, 0xa00_0250]);
-        assert!(!party.worker.is_empty() && Worker::default().is_empty());
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_holds_up_no_other_device() {
+        let mut party = party(1);
+        let (_, hung) = party.add_slow();
+        let (_, healthy) = party.add_slow();
+        party.serving(|| {
+            party.bells[1].ring();
+            hung.wait_until_asked(1);
+            for turns in 1..=3 {
+                party.bells[0].ring();
+                wait_for(|| party.turns(0).len() == turns);
+                party.bells[2].ring();
+                healthy.wait_until_asked(turns);
+                healthy.answer();
+            }
+            hung.answer();
+        });
+    }
+
+    #[test]
+    fn an_access_that_needs_nothing_of_a_turn_does_not_wait_for_it() {
+        let mut party = party(0);
+        let (slow, storage) = party.add_slow();
+        party.serving(|| {
+            party.bells[0].ring();
+            storage.wait_until_asked(1);
+            assert_eq!(read(&slow, &party.lines, 0), Some(1));
+            storage.answer();
+        });
+    }
+
+    #[test]
+    fn an_access_that_waits_for_a_turn_comes_before_the_next_one() {
+        let mut party = party(0);
+        let (slow, storage) = party.add_slow();
+        party.serving(|| {
+            thread::scope(|scope| {
+                party.bells[0].ring();
+                storage.wait_until_asked(1);
+                let waits = scope.spawn(|| read(&slow, &party.lines, 8));
+                wait_for(|| slow.waiting() == 1);
+                party.bells[0].ring();
+                storage.answer();
+                assert_eq!(waits.join().unwrap(), Some(1));
+                storage.wait_until_asked(2);
+                storage.answer();
+            });
+        });
+    }
+
+    #[test]
+    fn the_end_of_a_life_waits_for_no_disk_and_knows_which_one_is_left() {
+        let mut party = party(1);
+        let (slow, storage) = party.add_slow();
+        party.start();
+        party.bells[1].ring();
+        storage.wait_until_asked(1);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| read(&slow, &party.lines, 8));
+            wait_for(|| slow.waiting() == 1);
+            party.worker.end_life();
+            assert_eq!(waits.join().unwrap(), None);
+        });
+        assert!(lock(&slow).device().hurried.load(Ordering::SeqCst));
+        wait_for(|| party.worker.wait_for_threads(Duration::ZERO) == ["tester 0"]);
+        storage.answer();
+        assert_eq!(party.worker.wait_for_threads(LONG), [""; 0]);
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_told_of() {
+        struct Broken;
+
+        impl MmioDevice for Broken {
+            fn read(&mut self, _: u64, _: Width) -> u64 {
+                0
+            }
+
+            fn write(&mut self, _: u64, _: Width, _: u64) {}
+
+            fn line(&self) -> Level {
+                Level::Low
+            }
+
+            fn reset(&mut self) {}
+        }
+
+        impl Driven for Broken {
+            fn serve(&mut self, _: Cause) {
+                panic!("as the test wants");
+            }
+        }
+
+        let mut party = party(0);
+        party.add(0, Slot::shared(Broken, 48));
+        party.start();
+        party.bells[0].ring();
+        assert_eq!(party.worker.wait_for_threads(LONG), [""; 0]);
+        assert_eq!(party.panics.load(Ordering::SeqCst), 1);
     }
 }

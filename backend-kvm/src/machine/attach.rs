@@ -48,7 +48,7 @@ impl Devices {
         let slot = Slot::shared(mmio, spi(number));
         let notify = Ipa::new(region.base().value() + u64::from(VIRTIO_MMIO_QUEUE_NOTIFY));
         self.worker
-            .add(slot.clone(), doorbell, Some(notify))
+            .add(name, slot.clone(), doorbell, Some(notify))
             .map_err(AttachError::Descriptor)?;
         self.bus
             .attach(name, region, slot)
@@ -97,7 +97,7 @@ impl Devices {
             .attach(name, node.region, slot.clone())
             .map_err(|_| AttachError::Twice(name))?;
         self.worker
-            .add(slot, doorbell, None)
+            .add(name, slot, doorbell, None)
             .map_err(AttachError::Descriptor)?;
         self.described.push(node);
         Ok(())

@@ -132,12 +132,9 @@ impl<K: Kick> Control<K> {
         }
     }
 
-    /// Why the machine ended, after [`wait`](Control::wait).
-    pub(crate) fn into_reason(self) -> Stop {
-        let stop = self
-            .stop
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Why the machine ended, after [`wait`](Control::wait). It is told once.
+    pub(crate) fn take_reason(&self) -> Stop {
+        let stop = self.lock().take();
         stop.expect("a machine that ended without a panic has a reason")
     }
 
@@ -206,7 +203,7 @@ mod tests {
         control.stop(Stop::Event(SystemEvent::Reset(Reset::Cold)));
         control.wait(Some(Duration::ZERO));
         assert!(matches!(
-            control.into_reason(),
+            control.take_reason(),
             Stop::Event(SystemEvent::Off)
         ));
     }
@@ -219,7 +216,7 @@ mod tests {
             control.wait(None);
         });
         assert!(matches!(
-            control.into_reason(),
+            control.take_reason(),
             Stop::Event(SystemEvent::Off)
         ));
     }
@@ -229,7 +226,7 @@ mod tests {
         let (control, counted) = of_two();
         control.wait(Some(Duration::from_millis(1)));
         assert_eq!(counted.0.load(Ordering::SeqCst), 2);
-        assert!(matches!(control.into_reason(), Stop::TimeLimit));
+        assert!(matches!(control.take_reason(), Stop::TimeLimit));
     }
 
     #[test]

@@ -9,17 +9,20 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::Write;
+use std::ops::Deref;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use vambrace_core::memory::Ipa;
 use vm_memory::GuestAddress;
 
+use super::{Error, Stop};
 use crate::address::Width;
 use crate::console::Console;
 use crate::devices::{
-    Bus, InterruptLines, Pl011, Served, Shared, Slot, Unclaimed, Worker, WorkerError, lock,
+    Bus, InterruptLines, Pl011, Served, Shared, Slot, Trouble, Unclaimed, Worker, lock,
 };
 use crate::fdt::Device;
 use crate::layout::{PL011, PL011_SPI, spi};
@@ -37,7 +40,7 @@ pub struct Devices {
     has_waiting: AtomicBool,
     /// What the device tree tells of beside the UART.
     pub(super) described: Vec<Device>,
-    /// What the I/O thread serves.
+    /// What the I/O threads serve.
     pub(super) worker: Worker,
     /// How many of the board's virtio slots are taken.
     pub(super) virtio_slots: u32,
@@ -154,17 +157,30 @@ impl Devices {
         Ok(())
     }
 
-    /// Are there devices to [`serve`](Devices::serve)?
-    pub(crate) fn has_worker(&self) -> bool {
-        !self.worker.is_empty()
+    /// Starts the threads that serve the devices which the host drives too, until
+    /// [`end_life`](Devices::end_life). `stop` hears of it when one has to end before.
+    pub(crate) fn start<V: VmOps>(
+        &self,
+        vm: &Arc<V>,
+        stop: impl Fn(Option<Stop>) + Clone + Send + 'static,
+    ) -> Result<(), Stop> {
+        let trouble = move |trouble| match trouble {
+            Trouble::Failed(error) => stop(Some(Stop::Failed(error.into()))),
+            Trouble::Panicked => stop(None),
+        };
+        let lines = Arc::new(Lines(Arc::clone(vm)));
+        let started = self.worker.start(&lines, trouble);
+        started.map_err(|(name, source)| Stop::Failed(Error::Thread { name, source }))
     }
 
-    /// Serves the devices that the host drives too, until [`end_life`](Devices::end_life).
-    pub(crate) fn serve<V: VmOps>(&self, vm: &V) -> Result<(), WorkerError<sys::Error>> {
-        self.worker.serve(&Lines(vm))
+    /// Waits for the threads that serve devices, for `limit` at most; the names of those that have
+    /// not ended, because the host has not answered them.
+    pub(crate) fn wait_for_threads(&self, limit: Duration) -> Vec<String> {
+        self.worker.wait_for_threads(limit)
     }
 
-    /// The VM is about to be closed: input and I/O thread reach its interrupt lines no more.
+    /// The VM is about to be closed: console input reaches its interrupt lines no more, and the
+    /// threads that serve devices end as soon as the host has answered them.
     pub(crate) fn end_life(&self) {
         self.worker.end_life();
         self.direct(Flow::Held);
@@ -222,9 +238,9 @@ impl fmt::Debug for Devices {
 }
 
 /// A VM's GIC as the end of the devices' lines.
-struct Lines<'a, V>(&'a V);
+struct Lines<V>(V);
 
-impl<V: VmOps> InterruptLines for Lines<'_, V> {
+impl<V: Deref<Target: VmOps>> InterruptLines for Lines<V> {
     type Error = sys::Error;
 
     fn set(&self, intid: u32, level: Level) -> sys::Result<()> {

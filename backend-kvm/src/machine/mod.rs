@@ -20,6 +20,7 @@ mod payload;
 mod promise;
 mod setup;
 mod stopper;
+mod unanswered;
 
 pub use attach::AttachError;
 pub use contract::Named;
@@ -270,6 +271,15 @@ impl<'a> Machine<'a> {
 
     fn run_to_end<H: Host>(&self, host: &H, devices: &Devices) -> Result<Report, Error> {
         let started = Instant::now();
+        // Devices that have been another machine's may still be moving its bytes.
+        if let Some(end) = self.wait_for_devices(devices, started) {
+            return Ok(Report {
+                end,
+                resets: 0,
+                forwarded_calls: 0,
+                duration: started.elapsed(),
+            });
+        }
         let built = self.blueprint().build(host, None)?;
         let promise = &built.promise;
         let boot = self.load(promise, devices)?;
@@ -321,6 +331,9 @@ impl<'a> Machine<'a> {
             if let Some(end) = self.end_of(event, resets) {
                 break end;
             }
+            if let Some(end) = self.wait_for_devices(devices, started) {
+                break end;
+            }
             resets += 1;
             firmware.reset();
             if firmware.protects_memory() {
@@ -355,18 +368,19 @@ impl<'a> Machine<'a> {
         } = built;
         let kickers = vcpus.iter().map(VcpuOps::kicker).collect();
         let control = Arc::new(Control::new(kickers));
+        let vm = Arc::new(vm);
         let left = self
             .config
             .time_limit
             .map(|limit| limit.saturating_sub(started.elapsed()));
         let board = Board {
-            vm: &vm,
+            vm: &*vm,
             memory: &self.memory,
             devices,
             firmware,
             control: &control,
         };
-        if let Err(error) = devices.begin_life(&vm, &self.memory) {
+        if let Err(error) = devices.begin_life(&*vm, &self.memory) {
             return error.into();
         }
         self.begun.store(true, Ordering::Relaxed);
@@ -387,26 +401,19 @@ impl<'a> Machine<'a> {
             }
             spawn(scope, "console input".into(), &board, || {
                 devices
-                    .pump(&vm)
+                    .pump(&*vm)
                     .unwrap_or_else(|error| board.stop(error.into()));
             })
             .unwrap_or_else(|stop| board.stop(stop));
-            if devices.has_worker() {
-                spawn(scope, "device I/O".into(), &board, || {
-                    devices
-                        .serve(&vm)
-                        .unwrap_or_else(|error| board.stop(Stop::Failed(error.into())));
-                })
-                .unwrap_or_else(|stop| board.stop(stop));
-            }
+            start_devices(devices, &vm, &control).unwrap_or_else(|stop| board.stop(stop));
             control.wait(left);
             firmware.wake_all();
             devices.end_life();
             control.wait_for_threads();
         });
         self.stopper.detach();
-        let control = Arc::into_inner(control).expect("a life that is over is nobody else's");
-        control.into_reason()
+        unanswered::give_grace(devices);
+        control.take_reason()
     }
 
     /// Does this event end the run?
@@ -460,6 +467,19 @@ fn spawn<'scope, V: VmOps, F: Firmware>(
         Ok(_) => Ok(()),
         Err(source) => Err(Stop::Failed(Error::Thread { name, source })),
     }
+}
+
+/// Starts the threads of devices, which may outlive the life and know nothing that does not.
+fn start_devices<V: VmOps>(
+    devices: &Devices,
+    vm: &Arc<V>,
+    control: &Arc<Control<<V::Vcpu as VcpuOps>::Kicker>>,
+) -> Result<(), Stop> {
+    let told = Arc::clone(control);
+    devices.start(vm, move |stop| match stop {
+        Some(stop) => told.stop(stop),
+        None => told.abandon(),
+    })
 }
 
 #[cfg(test)]

@@ -42,6 +42,11 @@ impl Stopper {
         }
     }
 
+    /// Has somebody asked for the end?
+    pub(super) fn is_asked(&self) -> bool {
+        self.state().asked
+    }
+
     /// From here to [`detach`](Self::detach) a stop ends this life.
     pub(super) fn attach<K: Kick>(&self, control: &Arc<Control<K>>) {
         let mut state = self.state();

@@ -108,7 +108,7 @@ pub trait Host {
 /// One virtual machine.
 ///
 /// It lives in the kernel until this, its vCPUs and its GIC are all dropped.
-pub trait VmOps: Send + Sync {
+pub trait VmOps: Send + Sync + 'static {
     /// Its vCPUs.
     type Vcpu: VcpuOps;
     /// Its interrupt controller.

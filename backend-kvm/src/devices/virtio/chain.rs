@@ -45,7 +45,9 @@ pub enum Malformed {
 }
 
 impl<'m> Chain<'m> {
-    /// Reads the chain of the queue with this number; no chain has more than `limit` descriptors.
+    /// Reads the chain of the queue with this number. No chain has more than `limit` descriptors:
+    /// the most that the queue may have, because a driver that made the queue smaller may still
+    /// name as many as the device has told it in an indirect table.
     pub(super) fn read(
         queue: usize,
         limit: u16,

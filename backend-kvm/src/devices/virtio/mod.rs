@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A [`VirtioDevice`] knows neither registers nor rings: it is asked to [`serve`] whatever there
-//! is, takes [`Chain`]s from its [`Queues`] and gives them back. All of that happens on the
-//! machine's one I/O thread; a vCPU only rings. Rings and buffers belong to the guest, which may
+//! is, takes [`Chain`]s from its [`Queues`] and gives them back. All of that happens on an I/O
+//! thread of the machine's; a vCPU only rings. Rings and buffers belong to the guest, which may
 //! change them at any moment: each descriptor is read once, every access to a buffer copies or is
 //! the kernel's, and what cannot be right ([`Malformed`]) stops the device with
 //! DEVICE_NEEDS_RESET (§2.1.2) and nothing else.
@@ -41,15 +41,15 @@ pub use queues::Queues;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 
-use super::Cause;
+use super::{Cause, ServedBy};
 
 /// What a device is, independent of how its registers are reached.
 pub trait VirtioDevice {
     /// Its kind.
     fn kind(&self) -> Kind;
 
-    /// The feature bits of its kind that it offers (§2.2). Those of rings and transport are not
-    /// its business.
+    /// The feature bits of its kind that it offers (§2.2), always the same. Those of rings and
+    /// transport are not its business.
     fn features(&self) -> u64 {
         0
     }
@@ -75,6 +75,11 @@ pub trait VirtioDevice {
     /// What becomes readable when the host has something for the device; edge-triggered.
     fn host_events(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+
+    /// Which thread it wants to be served by: one of its own if it waits for the host.
+    fn served_by(&self) -> ServedBy {
+        ServedBy::CommonThread
     }
 
     /// The driver has reset it: no buffer taken before is the device's any more.

@@ -1,10 +1,11 @@
 //! The queues of a device while it serves them.
 //!
 //! What can be served at once is bounded: after [`BUDGET`] chains of one queue, [`BYTES`] in all,
-//! or the time that the transport gives, the rest waits for the other devices' turns, so that no guest keeps the I/O thread to one of them. While a queue
-//! is served its driver need not ring; it is asked to ring again when the queue is found empty.
+//! or the time that the transport gives, the rest waits for the other devices' turns, so that no
+//! guest keeps the I/O thread to one of them. While a queue is served its driver need not ring; it
+//! is asked to ring again when the queue is found empty.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use virtio_bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
@@ -24,6 +25,8 @@ pub struct Queues<'a> {
     bytes: u64,
     /// When no other chain is begun.
     until: Option<Instant>,
+    /// Somebody waits for the end of the turn.
+    hurry: &'a AtomicBool,
     config_changed: bool,
     again: bool,
 }
@@ -48,11 +51,13 @@ pub(super) struct Effects {
 }
 
 impl<'a> Queues<'a> {
-    /// A turn that begins its last chain after `time`, if that is not for ever.
+    /// A turn that begins its last chain after `time`, if that is not for ever, or when it is to
+    /// hurry.
     pub(super) fn new(
         memory: &'a GuestMemory,
         queues: &'a mut [Option<Queue>],
         time: Duration,
+        hurry: &'a AtomicBool,
     ) -> Self {
         let turn = Turn {
             left: BUDGET,
@@ -65,6 +70,7 @@ impl<'a> Queues<'a> {
             queues,
             bytes: 0,
             until: Instant::now().checked_add(time),
+            hurry,
             config_changed: false,
             again: false,
         }
@@ -82,8 +88,9 @@ impl<'a> Queues<'a> {
         else {
             return Ok(None);
         };
+        let hurry = self.hurry.load(Ordering::SeqCst);
         let late = turn.left < BUDGET && self.until.is_some_and(|until| Instant::now() > until);
-        if turn.left == 0 || self.bytes >= BYTES || late {
+        if turn.left == 0 || self.bytes >= BYTES || late || hurry {
             turn.exhausted = true;
             return Ok(None);
         }
@@ -100,7 +107,7 @@ impl<'a> Queues<'a> {
                         .map_err(|_| Malformed::Rings(queue))?;
                 }
                 turn.left -= 1;
-                let chain = Chain::read(queue, ring.size(), descriptors, memory)?;
+                let chain = Chain::read(queue, ring.max_size(), descriptors, memory)?;
                 self.bytes += chain.readable.length() + chain.writable.length();
                 return Ok(Some(chain));
             }
@@ -139,6 +146,13 @@ impl<'a> Queues<'a> {
         Ok(())
     }
 
+    /// Is it time to stop, if only for now? A device whose chains may take long asks in between,
+    /// and [puts back](Queues::put_back) what it has not finished.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.hurry.load(Ordering::SeqCst) || self.until.is_some_and(|until| Instant::now() > until)
+    }
+
     /// Says that the configuration space reads otherwise from now on.
     pub fn config_changed(&mut self) {
         self.config_changed = true;
@@ -156,34 +170,124 @@ impl<'a> Queues<'a> {
     }
 
     /// Ends the turn.
-    pub(super) fn finish(self) -> Result<Effects, Malformed> {
+    pub(super) fn finish(self) -> Effects {
         let mut interrupt = false;
-        for (index, (ring, turn)) in self.queues.iter_mut().zip(&self.turns).enumerate() {
+        for (ring, turn) in self.queues.iter_mut().zip(&self.turns) {
             if let (Some(ring), true) = (ring, turn.used) {
-                interrupt |= wants_interrupt(ring, self.memory).ok_or(Malformed::Rings(index))?;
+                interrupt |= wants_interrupt(ring, self.memory);
             }
         }
-        Ok(Effects {
+        Effects {
             interrupt,
             config_changed: self.config_changed,
             more: self.again || self.turns.iter().any(|turn| turn.exhausted),
-        })
+        }
     }
 }
 
-/// Whether the driver wants to hear of what was used (§2.7.7.2, §2.7.10).
-fn wants_interrupt(ring: &mut Queue, memory: &GuestMemory) -> Option<bool> {
+/// Whether the driver wants to hear of what was used (§2.7.7.2, §2.7.10). One whose wish cannot be
+/// read hears of it.
+fn wants_interrupt(ring: &mut Queue, memory: &GuestMemory) -> bool {
     let memory = memory.mapping();
-    if !ring.event_idx_enabled() {
-        let flags: u16 = memory
-            .load(GuestAddress(ring.avail_ring()), Ordering::Acquire)
-            .ok()?;
-        return Some(u32::from(u16::from_le(flags)) & VRING_AVAIL_F_NO_INTERRUPT == 0);
+    if ring.event_idx_enabled() {
+        return ring.needs_notification(memory).unwrap_or(true);
     }
-    ring.needs_notification(memory).ok()
+    // The used index has to be there before the flags are read: a driver that asks for interrupts
+    // and then finds nothing used relies on it (§2.7.7.1).
+    fence(Ordering::SeqCst);
+    let flags: Result<u16, _> = memory.load(GuestAddress(ring.avail_ring()), Ordering::Acquire);
+    flags.map_or(true, |flags| {
+        u32::from(u16::from_le(flags)) & VRING_AVAIL_F_NO_INTERRUPT == 0
+    })
 }
 
 /// How many chains of one queue are served before other devices have their turn.
 pub(super) const BUDGET: u16 = 256;
 /// After how many bytes no other chain is begun.
 const BYTES: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::hint::spin_loop;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    use vm_memory::GuestAddress;
+
+    use super::*;
+    use crate::layout::RAM_BASE;
+
+    const USED_INDEX: u64 = 0x2002;
+
+    fn ring() -> Queue {
+        let mut ring = Queue::new(256).unwrap();
+        let base = RAM_BASE.value();
+        ring.try_set_desc_table_address(GuestAddress(base)).unwrap();
+        ring.try_set_avail_ring_address(GuestAddress(base + 0x1000))
+            .unwrap();
+        ring.try_set_used_ring_address(GuestAddress(base + 0x2000))
+            .unwrap();
+        ring.set_ready(true);
+        ring
+    }
+
+    /// Two threads meet without sleeping, so that they go on at the same time.
+    #[derive(Default)]
+    struct Meeting(AtomicUsize);
+
+    impl Meeting {
+        fn wait(&self) {
+            let number = self.0.fetch_add(1, Ordering::SeqCst) / 2 + 1;
+            let mut spins = 0_u32;
+            while self.0.load(Ordering::SeqCst) < number * 2 {
+                spin_loop();
+                spins += 1;
+                if spins.is_multiple_of(1000) {
+                    thread::yield_now();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_driver_that_asks_for_interrupts_and_finds_nothing_used_gets_one() {
+        let memory = GuestMemory::new(0x40_0000).unwrap();
+        let mapping = memory.mapping();
+        let base = RAM_BASE.value();
+        let meeting = Meeting::default();
+        let hurry = AtomicBool::new(false);
+        let rounds = 1..=2000_u16;
+        let interrupts = thread::scope(|scope| {
+            let device = scope.spawn(|| {
+                let mut queues = [Some(ring())];
+                let rounds = rounds.clone().map(|_| {
+                    meeting.wait();
+                    let mut turn = Queues::new(&memory, &mut queues, Duration::MAX, &hurry);
+                    turn.complete(0, Head(0), 0).unwrap();
+                    let interrupt = turn.finish().interrupt;
+                    meeting.wait();
+                    interrupt
+                });
+                rounds.collect::<Vec<_>>()
+            });
+            let mut found = Vec::new();
+            for round in rounds.clone() {
+                let flags = |flags: u16, order| {
+                    let at = GuestAddress(base + 0x1000);
+                    mapping.store(flags.to_le(), at, order).unwrap();
+                };
+                flags(1, Ordering::SeqCst);
+                meeting.wait();
+                flags(0, Ordering::Relaxed);
+                fence(Ordering::SeqCst);
+                let at = GuestAddress(base + USED_INDEX);
+                let used: u16 = mapping.load(at, Ordering::Relaxed).unwrap();
+                found.push(u16::from_le(used) == round);
+                meeting.wait();
+            }
+            let interrupts = device.join().unwrap();
+            interrupts.into_iter().zip(found).collect::<Vec<_>>()
+        });
+        assert!(interrupts.iter().all(|(told, found)| *told || *found));
+    }
+}

@@ -72,7 +72,7 @@ impl Bench {
         let mut mmio = VirtioMmio::new(device, doorbell.clone());
         mmio.begin_life(&memory);
         // However slow the machine is that runs the tests.
-        mmio.turn = Duration::MAX;
+        mmio.set_turn(Duration::MAX);
         Self {
             mmio,
             memory,
@@ -241,6 +241,28 @@ impl Bench {
     pub(crate) fn fill(&self, offset: u64, bytes: &[u8]) {
         let at = Ipa::new(RAM_BASE.value() + offset);
         self.memory.write(at, bytes).unwrap();
+    }
+}
+
+impl MmioDevice for Bench {
+    fn read(&mut self, offset: u64, width: Width) -> u64 {
+        self.mmio.read(offset, width)
+    }
+
+    fn write(&mut self, offset: u64, width: Width, value: u64) {
+        self.mmio.write(offset, width, value);
+    }
+
+    fn line(&self) -> Level {
+        self.mmio.line()
+    }
+
+    fn take_event(&mut self) -> bool {
+        self.mmio.take_event()
+    }
+
+    fn reset(&mut self) {
+        self.mmio.reset();
     }
 }
 

@@ -9,6 +9,7 @@ mod ends;
 mod failures;
 mod features;
 mod memory_files;
+mod storage;
 mod suspend;
 
 use std::io::{self, Write};

@@ -1,18 +1,21 @@
 //! A raw image as a disk's storage: a file or a block device of the host's.
 //!
-//! A disk is locked while a machine has it (flock): any number of readers or one writer, so that
-//! two machines do not destroy one file system.
+//! A disk is locked while a machine has it: any number of readers or one writer, so that two
+//! machines do not destroy one file system. [`lock`] says whom that keeps out.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::fs::{FallocateFlags, fallocate, ioctl_blksszget};
 use rustix::io::Errno;
+use sha2::{Digest, Sha256};
 
 use super::super::vectored;
+use super::lock::lock;
 use super::{Access, Buffers, Room, Storage};
 
 /// A disk's bytes as they are, in a file.
@@ -21,6 +24,7 @@ pub struct RawFile {
     file: File,
     length: u64,
     access: Access,
+    block_size: u32,
     granularity: u32,
     serial: [u8; 20],
 }
@@ -56,6 +60,17 @@ pub enum DiskError {
         /// Its length in bytes.
         length: u64,
     },
+    /// It cannot be locked.
+    #[error(
+        "cannot lock the disk {path}: {source}; without a lock another machine may write to it at \
+         the same time, so check the file system that it lies on"
+    )]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// What the host said.
+        source: io::Error,
+    },
     /// Another machine has it.
     #[error(
         "cannot use the disk {path}: another program has locked it; a disk has one machine that \
@@ -81,23 +96,34 @@ impl RawFile {
         options.read(true).write(access == Access::ReadWrite);
         let mut file = options.open(path).map_err(opened)?;
         let metadata = file.metadata().map_err(opened)?;
-        let length = match metadata.file_type() {
-            kind if kind.is_file() => metadata.len(),
-            kind if kind.is_block_device() => file.seek(SeekFrom::End(0)).map_err(opened)?,
+        let (length, block_size) = match metadata.file_type() {
+            kind if kind.is_file() => (metadata.len(), 512),
+            kind if kind.is_block_device() => {
+                let block_size = ioctl_blksszget(&file).map_err(|errno| opened(errno.into()))?;
+                (file.seek(SeekFrom::End(0)).map_err(opened)?, block_size)
+            }
             _ => return Err(DiskError::Kind { path: path.into() }),
         };
         if length == 0 || !length.is_multiple_of(512) {
             let path = path.into();
             return Err(DiskError::Length { path, length });
         }
-        lock(&file, access).map_err(|_| DiskError::Busy { path: path.into() })?;
+        lock(&file, access).map_err(|errno| match errno {
+            Errno::AGAIN => DiskError::Busy { path: path.into() },
+            errno => DiskError::Lock {
+                path: path.into(),
+                source: errno.into(),
+            },
+        })?;
         let block = u32::try_from(metadata.blksize()).unwrap_or(4096);
+        let granularity = block.clamp(512, 4096).next_power_of_two();
         Ok(Self {
             file,
             length,
             access,
-            granularity: block.clamp(512, 4096).next_power_of_two(),
-            serial: serial(metadata.dev(), metadata.ino()),
+            block_size,
+            granularity: granularity.max(block_size),
+            serial: serial(path.canonicalize().as_deref().unwrap_or(path)),
         })
     }
 
@@ -121,6 +147,10 @@ impl Storage for RawFile {
 
     fn access(&self) -> Access {
         self.access
+    }
+
+    fn block_size(&self) -> u32 {
+        self.block_size
     }
 
     fn granularity(&self) -> u32 {
@@ -163,7 +193,7 @@ impl Storage for RawFile {
     fn discard(&mut self, offset: u64, length: u64) -> io::Result<()> {
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         match allocate(&self.file, hole, offset, length) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(errno) if is_unable(errno) => Ok(()),
             result => Ok(result?),
         }
     }
@@ -174,7 +204,7 @@ impl Storage for RawFile {
             Room::Freed => FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
         };
         match allocate(&self.file, how, offset, length) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.fill_with_zeroes(offset, length),
+            Err(errno) if is_unable(errno) => self.fill_with_zeroes(offset, length),
             result => Ok(result?),
         }
     }
@@ -200,24 +230,28 @@ fn advance(buffers: &mut Buffers<'_>, moved: usize) -> u64 {
         .map_or(0, |moved| moved.length())
 }
 
-/// A file system without locks has no lock that somebody else could hold.
-fn lock(file: &File, access: Access) -> Result<(), Errno> {
-    let how = match access {
-        Access::ReadWrite => FlockOperation::NonBlockingLockExclusive,
-        Access::ReadOnly => FlockOperation::NonBlockingLockShared,
-    };
-    match flock(file, how) {
-        Err(Errno::WOULDBLOCK) => Err(Errno::WOULDBLOCK),
-        _ => Ok(()),
-    }
+/// Does this say that a range cannot be freed or made zero at once, here? EINVAL comes of a block
+/// device for a range that is not whole blocks of its own.
+fn is_unable(errno: Errno) -> bool {
+    matches!(errno, Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL)
 }
 
-/// A name that a disk keeps for as long as its file is the same.
-fn serial(device: u64, inode: u64) -> [u8; 20] {
-    let name = format!("{:04x}{inode:016x}", device & 0xffff);
+/// A name that a disk keeps for as long as it lies at the same path; the guest does not learn
+/// which. Device and inode numbers would change when the host boots, or the file is copied back.
+fn serial(path: &Path) -> [u8; 20] {
+    let digest = Sha256::digest(path.as_os_str().as_bytes());
     let mut serial = [0; 20];
-    serial.copy_from_slice(&name.as_bytes()[..20]);
+    for (digits, byte) in serial.chunks_exact_mut(2).zip(digest) {
+        digits.copy_from_slice(&[byte >> 4, byte & 0xf].map(digit));
+    }
     serial
+}
+
+fn digit(value: u8) -> u8 {
+    match value {
+        0..=9 => b'0' + value,
+        _ => b'a' + value - 10,
+    }
 }
 
 static ZEROES: [u8; 64 << 10] = [0; 64 << 10];
@@ -363,11 +397,34 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_number_is_the_files() {
+    fn a_serial_number_is_the_paths() {
         let (one, other) = (image(), image());
-        let serial = |file| disk(file).serial();
-        assert_eq!(serial(&one), serial(&one));
-        assert_ne!(serial(&one), serial(&other));
-        assert!(serial(&one).iter().all(u8::is_ascii_hexdigit));
+        let serial = |file: &NamedTempFile| disk(file).serial();
+        let first = serial(&one);
+        assert_ne!(first, serial(&other));
+        // Another file at the same place, as after an editor or a copy.
+        fs::rename(other.path(), one.path()).unwrap();
+        assert_eq!(serial(&one), first);
+        let folder = one.path().parent().unwrap();
+        let detour = folder.join(".").join(one.path().file_name().unwrap());
+        let disk = RawFile::open(&detour, Access::ReadOnly).unwrap();
+        assert_eq!(disk.serial(), first);
+        assert_eq!(super::serial(Path::new("/disk")), *b"bf3c5f7c77aefd60f92a");
+    }
+
+    #[test]
+    fn what_a_block_device_says_of_ranges_that_are_not_its_blocks_is_no_failure() {
+        let unable = [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS];
+        assert!(unable.into_iter().all(is_unable));
+        assert!(
+            ![Errno::IO, Errno::NOSPC, Errno::PERM]
+                .into_iter()
+                .any(is_unable)
+        );
+    }
+
+    #[test]
+    fn a_file_has_blocks_of_512_bytes() {
+        assert_eq!(disk(&image()).block_size(), 512);
     }
 }

@@ -73,6 +73,19 @@ impl<'m> Request<'m> {
         })
     }
 
+    /// How many of the chain's writable bytes, from the first on, are written when it is done.
+    pub(super) fn written(&self) -> u64 {
+        match self {
+            Self::Read { into, .. } => into.length(),
+            Self::Serial(into) => into.length().min(SERIAL),
+            Self::Write { .. }
+            | Self::Flush
+            | Self::Discard(_)
+            | Self::WriteZeroes(_)
+            | Self::Unknown => 0,
+        }
+    }
+
     /// What a disk does for it, after "cannot".
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -122,3 +135,6 @@ fn segments(data: &mut Buffers<'_>) -> Option<Vec<Segment>> {
     }
     Some(segments)
 }
+
+/// How many bytes a serial number has.
+const SERIAL: u64 = 20;

@@ -9,12 +9,26 @@
 //! - Status bits only come, until 0 is written; DRIVER_OK only after FEATURES_OK.
 //! - No queue is served before DRIVER_OK, nor after DEVICE_NEEDS_RESET or FAILED.
 //!
-//! The interrupt is a level, high while InterruptStatus is not 0, as on QEMU's board: it works
-//! whether the guest configured it as an edge, as the device tree says, or left it a level.
-//! Doorbells only wake the I/O thread: no device works on a vCPU's time.
+//! The interrupt is a level, high while InterruptStatus is not 0; and each notification, and each
+//! acknowledgement that leaves a bit behind (§4.2.2: InterruptACK clears what it names), is an event
+//! ([`MmioDevice::take_event`]). A guest is interrupted as long as a bit is set, whether it
+//! configured an edge, as the device tree says, or left the interrupt a level, as after a reset.
+//! Doorbells only wake an I/O thread: no device works on a vCPU's time.
+//!
+//! What a device works on, its [`Engine`], is away from the registers while it is served. Registers
+//! are answered meanwhile, but for the few that need the engine: the configuration space, QueueReady
+//! and Status are written and read when it is back. So an interrupt handler waits for no disk, and a
+//! driver that resets a device goes on when the device touches none of its buffers any more.
 
+mod engine;
+mod vacant;
+
+use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use log::warn;
@@ -25,43 +39,46 @@ use virtio_bindings::virtio_config::{
 };
 use virtio_bindings::virtio_mmio as register;
 use virtio_bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
-use virtio_queue::{Queue, QueueT};
-use vm_memory::GuestAddress;
 
+use self::engine::Engine;
+pub use self::vacant::Vacant;
 use super::queues::Effects;
-use super::{Malformed, Queues, VirtioDevice};
+use super::{Kind, Malformed, VirtioDevice};
 use crate::address::Width;
-use crate::devices::{Cause, Doorbell, Driven, MmioDevice};
+use crate::devices::{Access, Cause, Doorbell, Driven, MmioDevice, ServedBy, Turn};
 use crate::memory::GuestMemory;
 use crate::sys::Level;
 
 /// A device behind the registers of the MMIO transport.
 pub struct VirtioMmio {
-    device: Box<dyn VirtioDevice + Send>,
+    kind: Kind,
+    device_features: u64,
+    queue_sizes: &'static [u16],
+    served_by: ServedBy,
+    /// `None` while a turn lasts.
+    engine: Option<Box<Engine>>,
+    /// Ends the turn that is under way.
+    hurry: Arc<AtomicBool>,
     /// Wakes whoever calls [`Driven::serve`].
     doorbell: Doorbell,
-    /// `None` until a machine has given it its RAM.
-    memory: Option<GuestMemory>,
     status: u32,
     device_features_select: u32,
     driver_features_select: u32,
     driver_features: u64,
     queue_select: u32,
     settings: Vec<Settings>,
-    /// Those that are ready.
-    queues: Vec<Option<Queue>>,
     interrupt: u32,
+    /// There was a reason to interrupt, be the line high already.
+    event: bool,
     generation: u32,
     /// The guest's breach of a rule was told; once is enough.
     reported: bool,
-    /// How long a turn of the device may take before the others have theirs, and the driver its
-    /// interrupt.
-    pub(super) turn: Duration,
 }
 
-/// What a driver has said about a queue that is not ready yet.
+/// What a driver has said about a queue.
 #[derive(Debug, Clone, Copy, Default)]
 struct Settings {
+    ready: bool,
     size: u32,
     descriptors: u64,
     driver: u64,
@@ -72,47 +89,69 @@ impl VirtioMmio {
     /// Puts a device behind registers. `doorbell` is rung when there is something to
     /// [`serve`](Driven::serve).
     pub fn new(device: Box<dyn VirtioDevice + Send>, doorbell: Doorbell) -> Self {
-        let count = device.queue_sizes().len();
+        let hurry = Arc::<AtomicBool>::default();
         Self {
-            device,
+            kind: device.kind(),
+            device_features: device.features(),
+            queue_sizes: device.queue_sizes(),
+            served_by: device.served_by(),
+            settings: vec![Settings::default(); device.queue_sizes().len()],
+            engine: Some(Box::new(Engine::new(device, Arc::clone(&hurry)))),
+            hurry,
             doorbell,
-            memory: None,
             status: 0,
             device_features_select: 0,
             driver_features_select: 0,
             driver_features: 0,
             queue_select: 0,
-            settings: vec![Settings::default(); count],
-            queues: (0..count).map(|_| None).collect(),
             interrupt: 0,
+            event: false,
             generation: 0,
             reported: false,
-            turn: TURN,
+        }
+    }
+
+    /// How long a turn of the device may take before the others have theirs, and the driver its
+    /// interrupt: a millisecond if nothing else is said. [`Duration::MAX`] is as long as it takes,
+    /// for what is to happen the same way however slow the machine is.
+    pub fn set_turn(&mut self, turn: Duration) {
+        if let Some(engine) = &mut self.engine {
+            engine.turn = turn;
         }
     }
 
     fn carry_out(&mut self, effects: Effects) {
         if effects.interrupt {
-            self.interrupt |= register::VIRTIO_MMIO_INT_VRING;
+            self.notify(register::VIRTIO_MMIO_INT_VRING);
         }
         if effects.config_changed {
             self.generation = self.generation.wrapping_add(1);
-            self.interrupt |= register::VIRTIO_MMIO_INT_CONFIG;
+            self.notify(register::VIRTIO_MMIO_INT_CONFIG);
         }
         if effects.more {
             self.doorbell.ring();
         }
     }
 
+    fn notify(&mut self, bit: u32) {
+        self.interrupt |= bit;
+        self.event = true;
+    }
+
+    fn acknowledge(&mut self, bits: u32) {
+        self.interrupt &= !bits;
+        self.event |= self.interrupt != 0;
+    }
+
     /// §2.1.2: what a device does that cannot go on.
     fn fail(&mut self, malformed: Malformed) {
         self.status |= NEEDS_RESET;
         if self.status & DRIVER_OK != 0 {
-            self.interrupt |= register::VIRTIO_MMIO_INT_CONFIG;
+            self.notify(register::VIRTIO_MMIO_INT_CONFIG);
         }
         if !self.reported {
             self.reported = true;
-            let kind = self.device.kind();
+            let kind = self.kind;
             warn!(
                 "the guest's driver broke the rules of its {kind} device: {malformed}; the device \
                  waits for the driver to reset it, and this is not reported again"
@@ -121,25 +160,25 @@ impl VirtioMmio {
     }
 
     fn offered(&self) -> u64 {
-        TRANSPORT_FEATURES | self.device.features()
+        TRANSPORT_FEATURES | self.device_features
     }
 
     fn read_register(&self, offset: u32) -> u32 {
         match offset {
             register::VIRTIO_MMIO_MAGIC_VALUE => MAGIC,
             register::VIRTIO_MMIO_VERSION => VERSION,
-            register::VIRTIO_MMIO_DEVICE_ID => self.device.kind() as u32,
+            register::VIRTIO_MMIO_DEVICE_ID => self.kind as u32,
             register::VIRTIO_MMIO_VENDOR_ID => VENDOR,
             register::VIRTIO_MMIO_DEVICE_FEATURES => {
                 half(self.offered(), self.device_features_select)
             }
             register::VIRTIO_MMIO_QUEUE_NUM_MAX => {
-                let sizes = self.device.queue_sizes();
-                self.selected().map_or(0, |queue| sizes[queue].into())
+                let selected = self.selected();
+                selected.map_or(0, |queue| self.queue_sizes[queue].into())
             }
             register::VIRTIO_MMIO_QUEUE_READY => self
                 .selected()
-                .map_or(0, |queue| self.queues[queue].is_some().into()),
+                .map_or(0, |queue| self.settings[queue].ready.into()),
             register::VIRTIO_MMIO_INTERRUPT_STATUS => self.interrupt,
             register::VIRTIO_MMIO_STATUS => self.status,
             register::VIRTIO_MMIO_SHM_LEN_LOW..=register::VIRTIO_MMIO_SHM_BASE_HIGH => NO_REGION,
@@ -156,7 +195,7 @@ impl VirtioMmio {
             register::VIRTIO_MMIO_QUEUE_SEL => self.queue_select = value,
             register::VIRTIO_MMIO_QUEUE_READY => self.write_ready(value),
             register::VIRTIO_MMIO_QUEUE_NOTIFY => self.doorbell.ring(),
-            register::VIRTIO_MMIO_INTERRUPT_ACK => self.interrupt &= !value,
+            register::VIRTIO_MMIO_INTERRUPT_ACK => self.acknowledge(value),
             register::VIRTIO_MMIO_STATUS => self.write_status(value),
             _ => self.write_setting(offset, value),
         }
@@ -191,15 +230,16 @@ impl VirtioMmio {
             added &= !DRIVER_OK;
         }
         self.status |= added;
-        if added & DRIVER_OK != 0 {
-            self.device.activate(self.driver_features);
-            self.doorbell.ring();
-        }
+        let event_index = self.event_index();
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
         if added & FEATURES_OK != 0 {
-            let event_index = self.event_index();
-            for queue in self.queues.iter_mut().flatten() {
-                queue.set_event_idx(event_index);
-            }
+            engine.set_event_index(event_index);
+        }
+        if added & DRIVER_OK != 0 {
+            engine.device.activate(self.driver_features);
+            self.doorbell.ring();
         }
     }
 
@@ -212,10 +252,10 @@ impl VirtioMmio {
         let Some(queue) = self.selected() else {
             return;
         };
-        if self.queues[queue].is_some() {
+        let settings = &mut self.settings[queue];
+        if settings.ready {
             return;
         }
-        let settings = &mut self.settings[queue];
         match offset {
             register::VIRTIO_MMIO_QUEUE_NUM => settings.size = value,
             register::VIRTIO_MMIO_QUEUE_DESC_LOW => set_low(&mut settings.descriptors, value),
@@ -232,55 +272,41 @@ impl VirtioMmio {
         let Some(queue) = self.selected() else {
             return;
         };
+        let (settings, event_index) = (self.settings[queue], self.event_index());
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
         match value {
-            0 => self.queues[queue] = None,
-            1 if self.queues[queue].is_none() => {
-                self.queues[queue] = self.make_queue(queue);
-                if self.queues[queue].is_none() {
-                    self.fail(Malformed::Rings(queue));
+            0 => engine.drop_queue(queue),
+            1 if !settings.ready => {
+                if !engine.make_queue(queue, &settings, event_index) {
+                    return self.fail(Malformed::Rings(queue));
                 }
             }
-            _ => {}
+            _ => return,
         }
-    }
-
-    /// The queue as the driver has set it up, if it can be.
-    fn make_queue(&self, index: usize) -> Option<Queue> {
-        let memory = self.memory.as_ref()?;
-        let settings = self.settings[index];
-        let mut queue = Queue::new(*self.device.queue_sizes().get(index)?).ok()?;
-        queue.try_set_size(settings.size.try_into().ok()?).ok()?;
-        queue
-            .try_set_desc_table_address(GuestAddress(settings.descriptors))
-            .ok()?;
-        queue
-            .try_set_avail_ring_address(GuestAddress(settings.driver))
-            .ok()?;
-        queue
-            .try_set_used_ring_address(GuestAddress(settings.device))
-            .ok()?;
-        queue.set_event_idx(self.event_index());
-        queue.set_ready(true);
-        queue.is_valid(memory.mapping()).then_some(queue)
+        self.settings[queue].ready = value == 1;
     }
 
     /// §4.2.2.1: all queues disabled, no interrupt pending. The generation goes on: a driver must
     /// not mistake a space that has changed for the one it has read.
     fn reset_by_driver(&mut self) {
-        self.device.reset();
+        if let Some(engine) = &mut self.engine {
+            engine.reset();
+        }
         self.status = 0;
         self.device_features_select = 0;
         self.driver_features_select = 0;
         self.driver_features = 0;
         self.queue_select = 0;
         self.settings.fill(Settings::default());
-        self.queues.fill_with(|| None);
         self.interrupt = 0;
+        self.event = false;
     }
 
     fn selected(&self) -> Option<usize> {
         let queue = usize::try_from(self.queue_select).ok()?;
-        (queue < self.queues.len()).then_some(queue)
+        (queue < self.settings.len()).then_some(queue)
     }
 }
 
@@ -289,7 +315,9 @@ impl MmioDevice for VirtioMmio {
         if let Some(offset) = offset.checked_sub(CONFIG) {
             let mut bytes = [0; 8];
             let length = usize::try_from(width.bytes()).unwrap_or(bytes.len());
-            self.device.read_config(offset, &mut bytes[..length]);
+            if let Some(engine) = &self.engine {
+                engine.device.read_config(offset, &mut bytes[..length]);
+            }
             return u64::from_le_bytes(bytes);
         }
         match control(offset, width) {
@@ -302,7 +330,9 @@ impl MmioDevice for VirtioMmio {
         if let Some(offset) = offset.checked_sub(CONFIG) {
             let length = usize::try_from(width.bytes()).unwrap_or(8);
             let bytes = value.to_le_bytes();
-            self.device.write_config(offset, &bytes[..length]);
+            if let Some(engine) = &mut self.engine {
+                engine.device.write_config(offset, &bytes[..length]);
+            }
         } else if let Some(offset) = control(offset, width) {
             let [a, b, c, d, ..] = value.to_le_bytes();
             self.write_register(offset, u32::from_le_bytes([a, b, c, d]));
@@ -316,6 +346,24 @@ impl MmioDevice for VirtioMmio {
         }
     }
 
+    fn take_event(&mut self) -> bool {
+        mem::take(&mut self.event)
+    }
+
+    fn must_wait(&self, access: Access) -> bool {
+        let waits = self.engine.is_none()
+            && match access {
+                Access::Read(offset) => offset >= CONFIG,
+                Access::Write(offset) => {
+                    offset >= CONFIG || offset == QUEUE_READY || offset == STATUS
+                }
+            };
+        if waits {
+            self.hurry.store(true, Ordering::SeqCst);
+        }
+        waits
+    }
+
     fn reset(&mut self) {
         self.reset_by_driver();
         self.generation = 0;
@@ -326,61 +374,62 @@ impl MmioDevice for VirtioMmio {
 impl Driven for VirtioMmio {
     /// Queues and buffers have to lie in this RAM.
     fn begin_life(&mut self, memory: &GuestMemory) {
-        self.memory = Some(memory.clone());
+        if let Some(engine) = &mut self.engine {
+            engine.memory = Some(memory.clone());
+        }
+    }
+
+    fn serve(&mut self, cause: Cause) {
+        if let Some(mut turn) = self.begin_turn(cause) {
+            turn.run(cause);
+            self.end_turn(turn);
+        }
     }
 
     /// Lets the device do what it can do now, if its driver has set it up.
-    fn serve(&mut self, cause: Cause) {
-        let Some(memory) = self.memory.as_ref() else {
+    fn begin_turn(&mut self, _: Cause) -> Option<Box<dyn Turn>> {
+        if self.status & (DRIVER_OK | NEEDS_RESET | FAILED) != DRIVER_OK {
+            return None;
+        }
+        self.hurry.store(false, Ordering::SeqCst);
+        Some(self.engine.take()?)
+    }
+
+    fn end_turn(&mut self, turn: Box<dyn Turn>) {
+        let turn: Box<dyn Any> = turn;
+        let Ok(mut engine) = turn.downcast::<Engine>() else {
             return;
         };
-        if self.status & (DRIVER_OK | NEEDS_RESET | FAILED) != DRIVER_OK {
-            return;
-        }
-        let mut queues = Queues::new(memory, &mut self.queues, self.turn);
-        let served = self.device.serve(cause, &mut queues);
-        match served.and_then(|()| queues.finish()) {
-            Ok(effects) => self.carry_out(effects),
-            Err(malformed) => self.fail(malformed),
+        let outcome = engine.outcome.take();
+        self.engine = Some(engine);
+        // What was given back before a rule was broken is the driver's, and it hears of that.
+        if let Some((effects, served)) = outcome {
+            self.carry_out(effects);
+            served.unwrap_or_else(|malformed| self.fail(malformed));
         }
     }
 
+    fn hurry(&self) {
+        self.hurry.store(true, Ordering::SeqCst);
+    }
+
+    fn served_by(&self) -> ServedBy {
+        self.served_by
+    }
+
     fn host_events(&self) -> Option<BorrowedFd<'_>> {
-        self.device.host_events()
+        self.engine.as_ref()?.device.host_events()
     }
 }
 
 impl fmt::Debug for VirtioMmio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VirtioMmio")
-            .field("kind", &self.device.kind())
+            .field("kind", &self.kind)
             .field("status", &self.status)
-            .field("queues", &self.queues)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// A slot of the transport without a device (§4.2.3.1: DeviceID 0 is to be passed over).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vacant;
-
-impl MmioDevice for Vacant {
-    fn read(&mut self, offset: u64, width: Width) -> u64 {
-        match control(offset, width) {
-            Some(register::VIRTIO_MMIO_MAGIC_VALUE) => MAGIC.into(),
-            Some(register::VIRTIO_MMIO_VERSION) => VERSION.into(),
-            Some(register::VIRTIO_MMIO_VENDOR_ID) => VENDOR.into(),
-            _ => 0,
-        }
-    }
-
-    fn write(&mut self, _: u64, _: Width, _: u64) {}
-
-    fn line(&self) -> Level {
-        Level::Low
-    }
-
-    fn reset(&mut self) {}
 }
 
 /// The offset of a whole control register.
@@ -414,8 +463,8 @@ const VENDOR: u32 = 0x424d_4156;
 /// What the length and the base of a shared memory region read that is not there (§4.2.2).
 const NO_REGION: u32 = u32::MAX;
 const CONFIG: u64 = register::VIRTIO_MMIO_CONFIG as u64;
-
-const TURN: Duration = Duration::from_millis(1);
+const QUEUE_READY: u64 = register::VIRTIO_MMIO_QUEUE_READY as u64;
+const STATUS: u64 = register::VIRTIO_MMIO_STATUS as u64;
 
 const DRIVER_OK: u32 = VIRTIO_CONFIG_S_DRIVER_OK;
 const FEATURES_OK: u32 = VIRTIO_CONFIG_S_FEATURES_OK;

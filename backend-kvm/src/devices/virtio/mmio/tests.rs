@@ -1,10 +1,15 @@
 //! The transport against drivers that follow the specification, and drivers that do not.
 
+use std::cell::Cell;
+use std::convert::Infallible;
+
 use proptest::prelude::*;
+use virtio_queue::QueueT as _;
 
 use super::super::testing::{Bench, Piece};
-use super::super::{Kind, read_space};
+use super::super::{Kind, Queues, read_space};
 use super::*;
+use crate::devices::{InterruptLines, Slot};
 
 /// Takes every chain of queue 0 and gives it back with its writable length, up to a limit.
 #[derive(Debug, Default)]
@@ -470,14 +475,27 @@ fn an_indirect_table_that_cannot_be_stops_the_device() {
     bench.describe_indirect(0x3000, 0, crooked, Some(0));
     bench.offer(0, &[Piece::indirect(0x3000, 0xffff)]);
     assert_stops(bench, "loop");
-    // Longer than the queue.
+    // Longer than the longest queue.
     let mut bench = ready();
-    for index in 0..9 {
-        crooked = Piece::writable(0x1000 + u64::from(index) * 16, 8);
-        bench.describe_indirect(0x3000, index, crooked, (index < 8).then_some(index + 1));
+    for index in 0..257 {
+        crooked = Piece::writable(0x1_0000 + u64::from(index) * 16, 8);
+        bench.describe_indirect(0x3000, index, crooked, (index < 256).then_some(index + 1));
     }
-    bench.offer(0, &[Piece::indirect(0x3000, 9)]);
-    assert_stops(bench, "nine in a queue of eight");
+    bench.offer(0, &[Piece::indirect(0x3000, 257)]);
+    assert_stops(bench, "257 where 256 is the most");
+}
+
+#[test]
+fn an_indirect_table_may_be_longer_than_the_queue_that_the_driver_made() {
+    let mut bench = ready();
+    for index in 0..256 {
+        let piece = Piece::writable(0x1_0000 + u64::from(index) * 16, 8);
+        bench.describe_indirect(0x3000, index, piece, (index < 255).then_some(index + 1));
+    }
+    assert_eq!(
+        bench.request(0, &[Piece::indirect(0x3000, 256)]),
+        Some(2048)
+    );
 }
 
 #[test]
@@ -494,6 +512,147 @@ fn one_queues_malformed_chain_stops_the_other_queue_too() {
     let mut bench = ready();
     bench.make_available(1, 100);
     assert_stops(bench, "queue 1");
+}
+
+#[test]
+fn what_came_back_before_a_malformed_chain_is_heard_of() {
+    let mut bench = plain();
+    bench.offer(0, &[Piece::writable(0x1000, 8)]);
+    bench.make_available(1, 100);
+    serve(&mut bench);
+    assert_eq!(bench.take_used(0), Some((0, 8)));
+    assert_eq!((bench.status(), bench.read(0x60)), (0x4f, 3));
+}
+
+/// How a guest has configured the interrupt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trigger {
+    Edge,
+    Level,
+}
+
+/// What a GIC remembers of one interrupt, as KVM's does: an edge is latched whenever the line is
+/// set high, be it high already, until the guest takes it; a level is the line.
+struct Gic {
+    trigger: Trigger,
+    line: Cell<Level>,
+    latched: Cell<bool>,
+}
+
+impl Gic {
+    fn pending(&self) -> bool {
+        match self.trigger {
+            Trigger::Edge => self.latched.get(),
+            Trigger::Level => self.line.get() == Level::High,
+        }
+    }
+}
+
+impl InterruptLines for Gic {
+    type Error = Infallible;
+
+    fn set(&self, intid: u32, level: Level) -> Result<(), Infallible> {
+        assert_eq!(intid, 48);
+        self.line.set(level);
+        if level == Level::High {
+            self.latched.set(true);
+        }
+        Ok(())
+    }
+}
+
+/// A guest's driver, which only learns from its interrupt controller that there is something.
+struct Interrupted {
+    slot: Slot<Bench>,
+    gic: Gic,
+}
+
+impl Interrupted {
+    fn new(trigger: Trigger) -> Self {
+        let gic = Gic {
+            trigger,
+            line: Cell::new(Level::Low),
+            latched: Cell::new(false),
+        };
+        Self {
+            slot: Slot::new(plain(), 48),
+            gic,
+        }
+    }
+
+    fn with<R>(&mut self, act: impl FnOnce(&mut Bench) -> R) -> R {
+        let Ok(result) = self.slot.with(&self.gic, act);
+        result
+    }
+
+    fn complete(&mut self) {
+        self.with(|bench| bench.request(0, &[Piece::writable(0x1000, 8)]));
+    }
+
+    fn change_configuration(&mut self) {
+        self.with(|bench| {
+            bench.write(0x100, 1);
+            serve(bench);
+        });
+    }
+
+    /// Takes the interrupt, and acknowledges what it reads, as far as that is in `mask`.
+    fn handle(&mut self, mask: u32) -> u32 {
+        self.gic.latched.set(false);
+        let seen = self.with(|bench| bench.read(0x60));
+        self.with(|bench| bench.write(0x64, seen & mask));
+        seen
+    }
+}
+
+#[test]
+fn a_bit_that_comes_while_the_line_is_high_is_heard_of_however_the_interrupt_is_configured() {
+    for trigger in [Trigger::Edge, Trigger::Level] {
+        let mut guest = Interrupted::new(trigger);
+        guest.complete();
+        guest.gic.latched.set(false);
+        // The handler has read 1; before it acknowledges that, the configuration changes.
+        guest.change_configuration();
+        guest.with(|bench| bench.write(0x64, 1));
+        assert!(guest.gic.pending(), "{trigger:?}");
+        assert_eq!(guest.handle(3), 2);
+        guest.complete();
+        assert!(guest.gic.pending(), "{trigger:?}");
+    }
+}
+
+#[test]
+fn an_edge_that_was_lost_comes_again_with_the_next_notification() {
+    let mut guest = Interrupted::new(Trigger::Edge);
+    guest.complete();
+    // As when a guest clears what is pending, or configures the edge only now.
+    guest.gic.latched.set(false);
+    guest.complete();
+    assert!(guest.gic.pending());
+}
+
+proptest! {
+    #[test]
+    fn while_the_device_has_something_to_say_the_interrupt_is_pending(
+        edge in any::<bool>(),
+        steps in prop::collection::vec(0..6_u8, 0..60),
+    ) {
+        let trigger = if edge { Trigger::Edge } else { Trigger::Level };
+        let mut guest = Interrupted::new(trigger);
+        for step in steps {
+            match step {
+                0 | 1 => guest.complete(),
+                2 => guest.change_configuration(),
+                3 => guest.with(|bench| bench.set_up(!(1 << 29))),
+                mask => drop(guest.handle(u32::from(mask) - 3)),
+            }
+            let says = guest.with(|bench| bench.read(0x60)) != 0;
+            prop_assert!(guest.gic.pending() || !says);
+            if trigger == Trigger::Level {
+                prop_assert_eq!(guest.gic.pending(), says);
+            }
+        }
+    }
 }
 
 #[test]
@@ -540,7 +699,7 @@ fn a_turn_ends_after_16_mib_whatever_the_chains_are() {
 #[test]
 fn a_turn_that_has_taken_its_time_ends_with_the_chain_that_it_has_begun() {
     let mut bench = plain();
-    bench.mmio.turn = Duration::ZERO;
+    bench.mmio.set_turn(Duration::ZERO);
     bench.describe(0, 0, Piece::writable(0x1000, 8), None);
     for _ in 0..3 {
         bench.make_available(0, 0);
@@ -680,7 +839,8 @@ proptest! {
             }
             prop_assert_eq!(bench.interrupted(), bench.mmio.interrupt != 0);
             // What is served has rings in RAM.
-            for queue in bench.mmio.queues.iter().flatten() {
+            let engine = bench.mmio.engine.as_ref().unwrap();
+            for queue in engine.queues.iter().flatten() {
                 prop_assert!(queue.is_valid(bench.memory.mapping()));
             }
         }
