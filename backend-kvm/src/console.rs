@@ -49,11 +49,6 @@ impl<W: Write> Console<W> {
         self.dropped = self.dropped.saturating_add(1);
     }
 
-    /// Writes out what `W` holds back.
-    pub fn flush(&mut self) {
-        self.attempt(W::flush);
-    }
-
     /// Where the bytes went.
     pub fn output(&self) -> &W {
         &self.output

@@ -182,6 +182,12 @@ pub const fn spi(number: u32) -> u32 {
     32 + number
 }
 
+/// Where a virtio slot lies, if the board has it.
+pub(crate) fn virtio_slot(index: u32) -> Option<Region> {
+    let base = VIRTIO_MMIO.base().value() + u64::from(index) * VIRTIO_MMIO_SIZE;
+    Region::new(Ipa::new(base), VIRTIO_MMIO_SIZE).filter(|slot| VIRTIO_MMIO.contains(*slot))
+}
+
 /// The INTID of a private peripheral interrupt.
 #[must_use]
 pub const fn ppi(number: u32) -> u32 {
@@ -216,6 +222,8 @@ pub const STOLEN_TIME_SIZE: u64 = 64;
 pub const VIRTIO_MMIO: Region = Region::fixed(0x0a00_0000, 0x4000);
 /// One of them.
 pub const VIRTIO_MMIO_SIZE: u64 = 0x200;
+/// How many of them there is room for.
+pub const VIRTIO_SLOTS: u64 = VIRTIO_MMIO.size() / VIRTIO_MMIO_SIZE;
 /// Where RAM starts.
 pub const RAM_BASE: Ipa = Ipa::new(0x4000_0000);
 /// The greatest RAM: it and what lies above it stay within 48 bits.

@@ -26,6 +26,7 @@ pub mod image;
 pub mod layout;
 pub mod machine;
 pub mod memory;
+pub mod outlet;
 pub mod probe;
 pub mod sys;
 mod vcpu;

@@ -1,13 +1,13 @@
 //! Ctrl-C and its kin, made into an orderly end.
 //!
 //! The first signal cancels what is being done, so that everything is let go of on the way out; a
-//! second one ends us on the spot. (A closed terminal needs nothing of the kind: SIGHUP ends us, and
-//! a host dies with us in any case.)
+//! second one ends us on the spot. A closed terminal says SIGHUP, which is one of them unless it was
+//! ignored when we began (nohup).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vambrace_lab::Cancel;
 
@@ -24,15 +24,17 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// Watches for signals from now on.
     pub(crate) fn watch() -> Result<Self, Failure> {
-        Self::watch_and(|| ())
+        Self::watch_with(Cancel::cancel)
     }
 
-    /// The same, and does something else besides at the first one.
-    pub(crate) fn watch_and(act: impl Fn() + Send + 'static) -> Result<Self, Failure> {
+    /// The same, but the first one does this with the cancellation.
+    pub(crate) fn watch_with(act: impl Fn(&Cancel) + Send + 'static) -> Result<Self, Failure> {
         let failed = |error| Failure::new(format!("cannot watch for signals: {error}"));
         let cancel = Cancel::new().map_err(failed)?;
         let signal = Arc::new(AtomicI32::new(0));
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGQUIT]).map_err(failed)?;
+        let watched = [SIGINT, SIGTERM, SIGQUIT].into_iter();
+        let watched = watched.chain((!ignores_hangup()).then_some(SIGHUP));
+        let mut signals = Signals::new(watched).map_err(failed)?;
         let (told, seen) = (cancel.clone(), Arc::clone(&signal));
         std::thread::spawn(move || {
             for number in &mut signals {
@@ -41,8 +43,7 @@ impl Interrupt {
                     // The process ends here, as if the signal had never been watched.
                     let _ = signal_hook::low_level::emulate_default_handler(number);
                 }
-                told.cancel();
-                act();
+                act(&told);
             }
         });
         Ok(Self { cancel, signal })
@@ -67,5 +68,29 @@ impl Interrupt {
             None => Failure::Lab(error),
             Some(signal) => Failure::Signal(signal),
         }
+    }
+}
+
+/// Was this process told to outlive its terminal (proc(5): a set of signals, as a number)?
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_ignored(&status, SIGHUP)
+}
+
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    set.is_some_and(|set| set >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_stands_in_a_set_of_signals() {
+        let status = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\tf\n";
+        assert!(is_ignored(status, 1) && is_ignored(status, 13));
+        assert!(!is_ignored(status, 2) && !is_ignored("", 1));
     }
 }

@@ -25,13 +25,14 @@ mod program;
 mod progress;
 mod ready;
 mod run;
+mod shared_options;
 mod terminal;
 mod test;
 mod under_contract;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use failure::Failure;
 
@@ -54,11 +55,12 @@ enum Command {
 }
 
 impl Command {
-    fn run(self) -> Result<u8, Failure> {
+    /// `line` is what was said to this command.
+    fn run(self, line: &ArgMatches) -> Result<u8, Failure> {
         match self {
             Self::Test(arguments) => test::run(&arguments),
             Self::Run(arguments) => run::run(&arguments),
-            Self::Boot(arguments) => boot::run(arguments),
+            Self::Boot(arguments) => boot::run(arguments, line),
             Self::Contract(arguments) => contract::run(arguments),
             Self::Host(arguments) => host::run(arguments),
             Self::Lab(arguments) => lab::run(arguments),
@@ -70,14 +72,33 @@ fn main() -> ExitCode {
     if vambrace_lab::init::is_requested() {
         vambrace_lab::init::main(build_id::BUILD_ID);
     }
-    env_logger::Builder::from_env("VAMBRACE_LOG")
-        .format_timestamp_millis()
-        .init();
-    let outcome = match Arguments::try_parse() {
-        Ok(arguments) => arguments.command.run(),
-        Err(error) => Err(Failure::Usage(error)),
-    };
-    outcome.unwrap_or_else(|failure| failure.report()).into()
+    logger(std::env::var("VAMBRACE_LOG").ok().as_deref()).init();
+    outcome().unwrap_or_else(|failure| failure.report()).into()
+}
+
+fn outcome() -> Result<u8, Failure> {
+    let line = Arguments::command()
+        .try_get_matches()
+        .map_err(Failure::Usage)?;
+    let arguments = Arguments::from_arg_matches(&line).map_err(Failure::Usage)?;
+    let (_, of_command) = line
+        .subcommand()
+        .expect("there is no call without a command");
+    arguments.command.run(of_command)
+}
+
+/// What goes wrong is told once unless `filters` say otherwise. virtio-queue is not heard: a guest can
+/// have it repeat itself without end, and what matters of it is told by our own devices.
+fn logger(filters: Option<&str>) -> env_logger::Builder {
+    let mut builder = env_logger::Builder::new();
+    builder
+        .filter_level(log::LevelFilter::Warn)
+        .filter_module("virtio_queue", log::LevelFilter::Off)
+        .format_timestamp_millis();
+    if let Some(filters) = filters {
+        builder.parse_filters(filters);
+    }
+    builder
 }
 
 const EXIT_CODES: &str = "\
@@ -95,7 +116,25 @@ it returns. VAMBRACE_LOG=debug shows what is being done.";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
+
+    #[test]
+    fn warnings_are_shown_and_what_a_guest_can_repeat_is_not() {
+        use log::{Level, Log as _, Metadata};
+        let shows = |filters: Option<&str>, target, level| {
+            let record = Metadata::builder().target(target).level(level).build();
+            logger(filters).build().enabled(&record)
+        };
+        assert!(shows(None, "vambrace_kvm::devices", Level::Warn));
+        assert!(!shows(None, "vambrace_kvm::devices", Level::Info));
+        assert!(!shows(None, "virtio_queue::queue", Level::Error));
+        assert!(shows(Some("debug"), "vambrace_kvm", Level::Debug));
+        assert!(!shows(Some("debug"), "virtio_queue::queue", Level::Error));
+        assert!(shows(
+            Some("virtio_queue=debug"),
+            "virtio_queue::queue",
+            Level::Debug
+        ));
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

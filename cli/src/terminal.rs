@@ -1,9 +1,10 @@
-//! A terminal whose keys go to a guest: raw, and as it was again in the end, whatever the end is.
+//! A terminal whose keys go to a guest: raw, and as it was again in the end.
 //!
 //! In raw mode the terminal passes on every key, Ctrl-C too, and echoes none. What is printed is
 //! still made into lines, so that our own messages look as ever. The settings of before are kept in
 //! one place, from which they are restored when [`Raw`] is dropped, before a panic is told, and
-//! before a signal ends us at once.
+//! before a signal ends us at once. What cannot be caught (SIGKILL) or is a fault of ours leaves it raw:
+//! `stty sane` helps then.
 
 use std::io;
 use std::panic;

@@ -4,8 +4,10 @@
 //! the test `fuzz_corpus` of the package vambrace-conformance calls it on the stable toolchain and
 //! compiles this file into itself.
 
+use std::collections::VecDeque;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use vambrace_core::contract::Contract;
@@ -21,7 +23,8 @@ use vambrace_formats::profile::ProfileFile;
 use vambrace_kvm::abort;
 use vambrace_kvm::address::{Region, Width};
 use vambrace_kvm::devices::virtio::{
-    Access, Block, Buffers, Entropy, Random, Room, Storage, VirtioDevice, VirtioMmio,
+    Access, Balloon, Block, Buffers, Console, Entropy, GuestCid, HostSocket, Link, MacAddress,
+    Network, Random, Room, SocketFile, Storage, VirtioDevice, VirtioMmio, Vsock,
 };
 use vambrace_kvm::devices::{Cause, Doorbell, Driven, MmioDevice, Pl011, Pl031, Pl061, WallClock};
 use vambrace_kvm::image::{Claim, Plan};
@@ -31,7 +34,7 @@ use vambrace_kvm::memory::GuestMemory;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its program and of its corpus.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("contract_toml", contract_toml),
     ("contract_bytes", contract_bytes),
     ("profile_json", profile_json),
@@ -44,6 +47,10 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("pl061", pl061),
     ("virtio_block", virtio_block),
     ("virtio_entropy", virtio_entropy),
+    ("virtio_network", virtio_network),
+    ("virtio_console", virtio_console),
+    ("virtio_balloon", virtio_balloon),
+    ("virtio_vsock", virtio_vsock),
 ];
 
 /// A contract's file: what is accepted has no contradiction and is the same in every form.
@@ -189,6 +196,48 @@ pub fn virtio_entropy(data: &[u8]) {
     virtio(Box::new(Entropy::new(Sevens)), data);
 }
 
+/// What a guest does to a network card whose link gives back what it gets: see [`virtio`].
+pub fn virtio_network(data: &[u8]) {
+    if let Ok(bell) = Doorbell::new() {
+        let link = Loop {
+            frames: VecDeque::new(),
+            bell,
+        };
+        virtio(Box::new(Network::new(link, MacAddress([2; 6]))), data);
+    }
+}
+
+/// What a guest does to a console that nobody reads: see [`virtio`].
+pub fn virtio_console(data: &[u8]) {
+    let (socket, _file) = socket();
+    if let Ok(console) = Console::new(socket) {
+        virtio(Box::new(console), data);
+    }
+}
+
+/// What a guest does to a balloon: see [`virtio`].
+pub fn virtio_balloon(data: &[u8]) {
+    virtio(Box::new(Balloon::new(1 << 20)), data);
+}
+
+/// What a guest with the address 3 does to its sockets, where nobody listens: see [`virtio`].
+pub fn virtio_vsock(data: &[u8]) {
+    let (socket, _file) = socket();
+    let cid = GuestCid::new(3).expect("3 is no reserved address");
+    if let Ok(vsock) = Vsock::new(cid, socket) {
+        virtio(Box::new(vsock), data);
+    }
+}
+
+/// A socket of this run's own.
+fn socket() -> (HostSocket, SocketFile) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("vambrace-fuzz-{}-{number}", std::process::id());
+    let bound = HostSocket::bind(&std::env::temp_dir().join(name));
+    bound.expect("there is no such file")
+}
+
 /// Accesses of a guest to a virtio device, of 18 bytes each, as above; what is written to RAM in
 /// between, eight bytes within its first 64 KiB; turns of the device.
 fn virtio(device: Box<dyn VirtioDevice + Send>, data: &[u8]) {
@@ -253,6 +302,42 @@ impl Random for Sevens {
     fn fill(&mut self, bytes: &mut [u8]) -> io::Result<()> {
         bytes.fill(7);
         Ok(())
+    }
+}
+
+/// A link that gives back what it gets, as far as it is told that the guest takes it.
+#[derive(Debug)]
+struct Loop {
+    frames: VecDeque<Vec<u8>>,
+    bell: Doorbell,
+}
+
+impl Link for Loop {
+    fn features(&self) -> u64 {
+        0x7b83
+    }
+
+    fn accept(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn receive(&mut self, frame: &mut [u8]) -> io::Result<usize> {
+        let next = self.frames.pop_front();
+        let next = next.ok_or(io::ErrorKind::WouldBlock)?;
+        frame[..next.len()].copy_from_slice(&next);
+        Ok(next.len())
+    }
+
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        assert!((12..=12 + 14 + 65_535).contains(&frame.len()));
+        if self.frames.len() < 64 {
+            self.frames.push_back(frame.to_vec());
+        }
+        Ok(())
+    }
+
+    fn events(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
     }
 }
 

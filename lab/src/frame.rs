@@ -52,9 +52,9 @@ pub enum Report {
     FileData(Vec<u8>),
     /// The output file begun last is complete.
     FileEnd,
-    /// An output file is not to be had.
+    /// An output file is not to be had, or a disk could not be written.
     FileMissing {
-        /// Which of the outputs named in [`Start`].
+        /// Which of the outputs named in [`Start`], or behind them which of its disks.
         index: u32,
         /// Why.
         reason: String,
@@ -430,6 +430,7 @@ mod tests {
         let start = Start {
             arguments: vec![b"vambrace".to_vec(), b"\xff".to_vec(), Vec::new()],
             environment: vec![(b"A".to_vec(), b"b=c".to_vec())],
+            disks: Vec::new(),
             outputs: vec![b"out/file".to_vec()],
         };
         let orders = [

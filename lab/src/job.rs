@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cpio::Archive;
 use crate::error::Error;
+use crate::signals::SignalsEnd;
 use crate::start::Start;
 
 /// The directory inside in which the command starts.
@@ -32,6 +35,12 @@ pub struct Job {
     pub inputs: Vec<Input>,
     /// Files to bring back when it has ended.
     pub outputs: Vec<Output>,
+    /// Block devices that the host has while it runs.
+    pub disks: Vec<HostDisk>,
+    /// Signals for the command, from a [`Signals`].
+    ///
+    /// [`Signals`]: crate::Signals
+    pub signals: Option<SignalsEnd>,
     /// How long the whole run may take, the host's start included.
     pub time_limit: Option<Duration>,
     /// How long the host may say nothing once it is up. A host whose command speaks at intervals
@@ -77,6 +86,17 @@ pub struct Output {
     pub outside: PathBuf,
 }
 
+/// A block device of the host's that is a file or block device of this machine: what is written
+/// and flushed inside is written and flushed here.
+#[derive(Debug, Clone)]
+pub struct HostDisk {
+    /// It, opened as it is to be used: what is opened for reading alone cannot be written inside.
+    /// Whoever opened it has seen to it that nobody else writes.
+    pub file: Arc<OwnedFd>,
+    /// Where the command finds the block device.
+    pub destination: String,
+}
+
 impl Job {
     /// A job that runs `executable` with `arguments` and nothing else.
     #[must_use]
@@ -87,6 +107,8 @@ impl Job {
             environment: Vec::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            disks: Vec::new(),
+            signals: None,
             time_limit: None,
             quiet_limit: None,
         }
@@ -125,6 +147,11 @@ impl Job {
                 .outputs
                 .iter()
                 .map(|output| resolve(&output.inside).map(String::into_bytes))
+                .collect::<Result<_, _>>()?,
+            disks: self
+                .disks
+                .iter()
+                .map(|disk| resolve(&disk.destination).map(String::into_bytes))
                 .collect::<Result<_, _>>()?,
         };
         check_start(&start)?;

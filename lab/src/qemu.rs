@@ -7,6 +7,27 @@ use std::process::{Command, Stdio};
 use crate::error::Error;
 use crate::host::{Clock, Gic, HostSpec, MemoryTagging, Nesting};
 
+/// What a host has open under the numbers of this process's descriptors.
+#[derive(Debug, Default)]
+pub(crate) struct Wiring {
+    /// The channel.
+    pub(crate) channel: i32,
+    /// The way for signals, if there is one.
+    pub(crate) signals: Option<i32>,
+    /// The disks.
+    pub(crate) disks: Vec<WiredDisk>,
+}
+
+/// A disk's descriptor, and how QEMU is to use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WiredDisk {
+    pub(crate) fd: i32,
+    /// QEMU's driver for what it is.
+    pub(crate) driver: &'static str,
+    /// QEMU's word for whether it is only read.
+    pub(crate) read_only: &'static str,
+}
+
 /// An installed `qemu-system-aarch64`.
 #[derive(Debug, Clone)]
 pub struct Qemu {
@@ -132,12 +153,12 @@ impl Platform<'_> {
     }
 }
 
-/// The arguments that make `host` out of `kernel`, an initramfs and the channel's descriptor.
+/// The arguments that make `host` out of `kernel`, an initramfs and what is open for it.
 pub(crate) fn arguments(
     host: &HostSpec,
     kernel: &Path,
     initramfs: &OsStr,
-    channel: i32,
+    wiring: &Wiring,
 ) -> Vec<OsString> {
     let gic = match host.gic {
         Gic::V2 => 2,
@@ -156,12 +177,20 @@ pub(crate) fn arguments(
     };
     let mut arguments = platform.arguments();
     let mut push = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
-    push(&["-chardev", &format!("socket,id=channel,fd={channel}")]);
     push(&["-device", "virtio-serial-pci"]);
-    push(&[
-        "-device",
-        &format!("virtserialport,chardev=channel,name={PORT}"),
-    ]);
+    // The kernel learns of ports in this order, and init waits for the last one alone.
+    let signals = wiring.signals.map(|fd| ("signals", fd, SIGNALS_PORT));
+    for (id, fd, name) in signals
+        .into_iter()
+        .chain([("channel", wiring.channel, PORT)])
+    {
+        push(&["-chardev", &format!("socket,id={id},fd={fd}")]);
+        let port = format!("virtserialport,chardev={id},name={name}");
+        push(&["-device", &port]);
+    }
+    for (number, disk) in wiring.disks.iter().enumerate() {
+        disk.words(number, &mut push);
+    }
     push(&["-append", &kernel_command_line(host)]);
     arguments.extend([
         "-kernel".into(),
@@ -170,6 +199,31 @@ pub(crate) fn arguments(
         initramfs.into(),
     ]);
     arguments
+}
+
+impl WiredDisk {
+    /// An NVMe disk, for which every kernel of the lab has a driver built in; it is known by its
+    /// serial number. Whoever opened it holds the lock; holes that are made inside are made here.
+    fn words(self, number: usize, push: &mut impl FnMut(&[&str])) {
+        let Self {
+            fd,
+            driver,
+            read_only,
+        } = self;
+        let set = number + 1;
+        push(&["-add-fd", &format!("fd={fd},set={set}")]);
+        push(&[
+            "-blockdev",
+            &format!(
+                "driver={driver},node-name=disk{number},filename=/dev/fdset/{set},locking=off,\
+                 discard=unmap,read-only={read_only}"
+            ),
+        ]);
+        push(&[
+            "-device",
+            &format!("nvme,drive=disk{number},serial={DISK_SERIAL}{number}"),
+        ]);
+    }
 }
 
 fn kernel_command_line(host: &HostSpec) -> String {
@@ -250,6 +304,10 @@ impl std::fmt::Display for Version {
 pub const OLDEST: Version = Version(8, 2, 0);
 /// The name of the virtio-serial port that carries the channel.
 pub(crate) const PORT: &str = "org.vambrace.lab";
+/// The name of the port on which signals for the command come.
+pub(crate) const SIGNALS_PORT: &str = "org.vambrace.lab.signals";
+/// A disk's serial number is this and its number.
+pub(crate) const DISK_SERIAL: &str = "vambrace-";
 const PROGRAM: &str = "qemu-system-aarch64";
 
 #[cfg(test)]
@@ -257,12 +315,20 @@ mod tests {
     use super::*;
 
     fn command_line(host: &str) -> String {
+        let wiring = Wiring {
+            channel: 7,
+            ..Wiring::default()
+        };
+        wired(host, &wiring)
+    }
+
+    fn wired(host: &str, wiring: &Wiring) -> String {
         let host = host.parse().unwrap();
         let arguments = arguments(
             &host,
             Path::new("/k,1/vmlinuz"),
             OsStr::new("/proc/self/fd/9"),
-            7,
+            wiring,
         );
         arguments
             .iter()
@@ -288,6 +354,43 @@ mod tests {
             line.ends_with("-kernel /k,1/vmlinuz -initrd /proc/self/fd/9"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_disk_is_an_nvme_disk_on_an_open_descriptor() {
+        let disk = |fd, driver, read_only| WiredDisk {
+            fd,
+            driver,
+            read_only,
+        };
+        let wiring = Wiring {
+            channel: 7,
+            signals: None,
+            disks: vec![disk(11, "file", "off"), disk(12, "host_device", "on")],
+        };
+        let line = wired("lab", &wiring);
+        for words in [
+            "-add-fd fd=11,set=1 -blockdev driver=file,node-name=disk0,filename=/dev/fdset/1,\
+             locking=off,discard=unmap,read-only=off -device nvme,drive=disk0,serial=vambrace-0 ",
+            "-add-fd fd=12,set=2 -blockdev driver=host_device,node-name=disk1,\
+             filename=/dev/fdset/2,locking=off,discard=unmap,read-only=on \
+             -device nvme,drive=disk1,serial=vambrace-1 ",
+        ] {
+            assert!(line.contains(words), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_port_for_signals_comes_before_the_one_that_init_waits_for() {
+        let wiring = Wiring {
+            channel: 7,
+            signals: Some(8),
+            disks: Vec::new(),
+        };
+        let line = wired("lab", &wiring);
+        let place = |name: &str| line.find(name).unwrap();
+        assert!(place("name=org.vambrace.lab.signals") < place("name=org.vambrace.lab "));
+        assert!(!command_line("lab").contains("signals"));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Running one job in one lab host, from start to end.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus as ProcessStatus;
 use std::time::{Duration, Instant};
+
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
 use crate::cache::{Cache, CachedKernel};
 use crate::error::{Details, Error};
@@ -14,7 +16,7 @@ use crate::job::Job;
 use crate::latch::{Cancel, wait_readable};
 use crate::machine::Machine;
 use crate::program::Program;
-use crate::qemu::{self, Qemu};
+use crate::qemu::{self, Qemu, WiredDisk, Wiring};
 use crate::session::{Outcome, Plan, Session, Streams};
 
 /// A host that can be started: its kernel is there and whole, its CPU is known.
@@ -81,6 +83,11 @@ impl Host {
             build_id: program.build_id(),
             start: job.start()?,
             outputs: job.outputs.clone(),
+            disks: job
+                .disks
+                .iter()
+                .map(|disk| disk.destination.clone())
+                .collect(),
         };
         let initramfs =
             Initramfs::build(program, &self.kernel.modules, job, self.spec.file_limit())?;
@@ -88,13 +95,15 @@ impl Host {
             action: "make a channel",
             source,
         })?;
+        let initramfs_path = initramfs.path();
+        let mut inherited = vec![OwnedFd::from(theirs), initramfs.into_fd()];
+        let wiring = wire(job, &mut inherited)?;
         let arguments = qemu::arguments(
             &self.spec,
             &self.kernel.kernel,
-            initramfs.path().as_ref(),
-            theirs.as_raw_fd(),
+            initramfs_path.as_ref(),
+            &wiring,
         );
-        let inherited = vec![OwnedFd::from(theirs), initramfs.into_fd()];
         let mut machine = Machine::start(&self.qemu, &arguments, inherited)?;
         let session = Session::begin(ours, plan, streams).map_err(|source| Error::System {
             action: "start a thread",
@@ -193,6 +202,50 @@ enum End {
     BootLimit,
     TimeLimit,
     Quiet,
+}
+
+/// Copies what `job` has open to `inherited`, of which the first is the channel, and says under
+/// which numbers.
+fn wire(job: &Job, inherited: &mut Vec<OwnedFd>) -> Result<Wiring, Error> {
+    let failed = |source| Error::System {
+        action: "copy a descriptor",
+        source,
+    };
+    let channel = inherited[0].as_raw_fd();
+    let mut copy = |fd: BorrowedFd<'_>| {
+        let copy = fd.try_clone_to_owned().map_err(failed)?;
+        let number = copy.as_raw_fd();
+        inherited.push(copy);
+        Ok::<_, Error>(number)
+    };
+    let signals = job.signals.as_ref().map(|end| copy(end.as_fd()));
+    let signals = signals.transpose()?;
+    let mut disks = Vec::new();
+    for disk in &job.disks {
+        let fd = copy(disk.file.as_fd())?;
+        disks.push(wired_disk(disk.file.as_fd(), fd).map_err(|error| failed(error.into()))?);
+    }
+    Ok(Wiring {
+        channel,
+        signals,
+        disks,
+    })
+}
+
+/// What QEMU is told of the disk `file`, which it has as `fd`.
+fn wired_disk(file: BorrowedFd<'_>, fd: i32) -> rustix::io::Result<WiredDisk> {
+    let writes = OFlags::RDWR | OFlags::WRONLY;
+    Ok(WiredDisk {
+        fd,
+        driver: match FileType::from_raw_mode(fstat(file)?.st_mode) {
+            FileType::BlockDevice => "host_device",
+            _ => "file",
+        },
+        read_only: match fcntl_getfl(file)?.intersects(writes) {
+            true => "off",
+            false => "on",
+        },
+    })
 }
 
 fn wait(session: &Session, limits: &Limits, cancel: &Cancel) -> std::io::Result<End> {
@@ -432,6 +485,7 @@ mod tests {
             build_id: BuildId::parse(b"0123456789abcdef").unwrap(),
             start: Job::new(Executable::Vambrace, Vec::new()).start().unwrap(),
             outputs: Vec::new(),
+            disks: Vec::new(),
         };
         let streams = Streams {
             stdin: Stdin::Empty,
@@ -456,6 +510,16 @@ mod tests {
         let end = wait(&session, &limits, &Cancel::new().unwrap()).unwrap();
         assert!(matches!(end, End::Quiet), "{end:?}");
         session.abandon();
+    }
+
+    #[test]
+    fn a_disk_is_used_as_it_was_opened() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let reader = std::fs::File::open(file.path()).unwrap();
+        let reader = wired_disk(reader.as_fd(), 9).unwrap();
+        assert_eq!((reader.driver, reader.read_only), ("file", "on"));
+        let writer = wired_disk(file.as_file().as_fd(), 9).unwrap();
+        assert_eq!((writer.fd, writer.read_only), (9, "off"));
     }
 
     #[test]

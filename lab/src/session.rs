@@ -54,11 +54,11 @@ pub enum Stdin {
 pub struct Outcome {
     /// How it ended.
     pub status: ExitStatus,
-    /// The outputs that could not be brought back.
+    /// The outputs that could not be brought back, and the disks that could not be written.
     pub missing: Vec<Missing>,
 }
 
-/// An output that could not be brought back.
+/// An output that could not be brought back, or a disk that could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// Its path inside.
@@ -83,6 +83,8 @@ pub(crate) struct Plan {
     pub(crate) build_id: BuildId,
     pub(crate) start: Start,
     pub(crate) outputs: Vec<Output>,
+    /// The disks' places inside: their numbers follow those of the outputs.
+    pub(crate) disks: Vec<String>,
 }
 
 impl Session {
@@ -221,7 +223,7 @@ impl Conversation {
         mut stdout: Box<dyn Write + Send>,
         mut stderr: Box<dyn Write + Send>,
     ) -> Result<Outcome, Error> {
-        let mut files = Files::new(&self.plan.outputs);
+        let mut files = Files::new(&self.plan.outputs, &self.plan.disks);
         loop {
             self.quiet.set(Some(Instant::now()));
             let report = self.receive()?;
@@ -262,6 +264,7 @@ impl Conversation {
 /// The output files as they come back, one after the other.
 struct Files<'a> {
     wanted: &'a [Output],
+    disks: &'a [String],
     open: Option<Partial>,
     missing: Vec<Missing>,
 }
@@ -274,9 +277,10 @@ struct Partial {
 }
 
 impl<'a> Files<'a> {
-    fn new(wanted: &'a [Output]) -> Self {
+    fn new(wanted: &'a [Output], disks: &'a [String]) -> Self {
         Self {
             wanted,
+            disks,
             open: None,
             missing: Vec::new(),
         }
@@ -330,7 +334,12 @@ impl<'a> Files<'a> {
 
     /// The file may have become unreadable halfway: what came of it is not kept.
     fn missing(&mut self, index: u32, reason: String) -> Result<(), Error> {
-        let inside = self.wanted(index)?.inside.clone();
+        let named = self.wanted.iter().map(|output| &output.inside);
+        let inside = usize::try_from(index)
+            .ok()
+            .and_then(|at| named.chain(self.disks).nth(at))
+            .ok_or_else(out_of_order)?
+            .clone();
         self.open = None;
         self.missing.push(Missing { inside, reason });
         Ok(())
@@ -460,11 +469,13 @@ mod tests {
                 .iter()
                 .map(|output| output.inside.clone().into_bytes())
                 .collect(),
+            disks: vec![b"disk".to_vec()],
         };
         Plan {
             build_id: BuildId::parse(ID).unwrap(),
             start,
             outputs,
+            disks: vec!["disk".into()],
         }
     }
 
@@ -686,6 +697,22 @@ mod tests {
             assert_eq!(std::fs::read(&output.outside).unwrap(), b"old");
             assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn a_disk_that_could_not_be_written_is_named_behind_the_outputs() {
+        let directory = tempfile::tempdir().unwrap();
+        let reports = [
+            hello(1, ID),
+            Report::FileMissing {
+                index: 1,
+                reason: "no space".into(),
+            },
+            exit(),
+        ];
+        let run = hold(&reports, Stdin::Empty, vec![output(&directory)]);
+        let missing = run.outcome.unwrap().missing;
+        assert_eq!((missing.len(), &*missing[0].inside), (1, "disk"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the init of a lab host is asked to run.
 //!
-//! Arguments, names and values are bytes, as Linux has them. The encoding is three lists of byte
+//! Arguments, names and values are bytes, as Linux has them. The encoding is four lists of byte
 //! strings; a list is a count and its strings, a string a length and its bytes (u32, little endian).
 
 /// One command, as it travels into a lab host.
@@ -12,6 +12,8 @@ pub struct Start {
     pub environment: Vec<(Vec<u8>, Vec<u8>)>,
     /// Files to bring back when the command has ended.
     pub outputs: Vec<Vec<u8>>,
+    /// Where the command finds the host's disks, in their order.
+    pub disks: Vec<Vec<u8>>,
 }
 
 impl Start {
@@ -25,6 +27,7 @@ impl Start {
                 .flat_map(|(name, value)| [name, value]),
         );
         list(bytes, self.outputs.iter());
+        list(bytes, self.disks.iter());
     }
 
     /// The command that `bytes` holds, or what is wrong with them.
@@ -33,6 +36,7 @@ impl Start {
         let arguments = take_list(&mut rest)?;
         let variables = take_list(&mut rest)?;
         let outputs = take_list(&mut rest)?;
+        let disks = take_list(&mut rest)?;
         if arguments.is_empty() {
             return Err("it names no command");
         }
@@ -50,6 +54,7 @@ impl Start {
             arguments,
             environment,
             outputs,
+            disks,
         })
     }
 }
@@ -106,6 +111,7 @@ mod tests {
             arguments: vec![b"a".to_vec()],
             environment: vec![(b"N".to_vec(), b"v".to_vec())],
             outputs: vec![],
+            disks: vec![b"d".to_vec()],
         }
     }
 
@@ -117,7 +123,8 @@ mod tests {
 
     #[test]
     fn the_encoding_has_this_form() {
-        let bytes = b"\x01\0\0\0\x01\0\0\0a\x02\0\0\0\x01\0\0\0N\x01\0\0\0v\0\0\0\0";
+        let bytes = b"\x01\0\0\0\x01\0\0\0a\x02\0\0\0\x01\0\0\0N\x01\0\0\0v\0\0\0\0\
+                      \x01\0\0\0\x01\0\0\0d";
         assert_eq!(encoded(&start()), bytes);
         assert_eq!(Start::decode(bytes), Ok(start()));
     }
@@ -139,7 +146,7 @@ mod tests {
 
     #[test]
     fn no_command_is_refused() {
-        assert_eq!(Start::decode(&[0; 12]), Err("it names no command"));
+        assert_eq!(Start::decode(&[0; 16]), Err("it names no command"));
     }
 
     #[test]
@@ -153,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_variable_without_a_value_is_refused() {
-        let bytes = b"\x01\0\0\0\x01\0\0\0a\x01\0\0\0\x01\0\0\0N\0\0\0\0";
+        let bytes = b"\x01\0\0\0\x01\0\0\0a\x01\0\0\0\x01\0\0\0N\0\0\0\0\0\0\0\0";
         assert_eq!(Start::decode(bytes), Err("a variable has no value"));
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! An EFI zboot image is an EFI program that carries a compressed kernel and unpacks it (Linux,
 //! drivers/firmware/efi/libstub/zboot-header.S). There is no EFI here, so what it carries is
-//! unpacked for it. A kernel is unpacked once, before there is a machine; its lives share the
-//! result. No more comes out than the machine's RAM could hold, whatever the file claims: of a
-//! header's sizes only the payload's place is believed, and that is checked.
+//! unpacked for it, before there is a machine. No more comes out than the machine's RAM could hold,
+//! and however much that is no more than any kernel has, whatever the file claims: of a header's
+//! sizes only the payload's place is believed, and that is checked.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -18,6 +18,7 @@ use super::{ImageError, u32_at};
 /// # Errors
 /// [`ImageError`] says what is wrong with the file.
 pub fn unpacked(file: &[u8], most: u64) -> Result<Cow<'_, [u8]>, ImageError> {
+    let most = most.min(MOST);
     if is_zboot(file) {
         let payload = zboot_payload(file)?;
         return gunzip(payload, most).map(Cow::Owned);
@@ -76,6 +77,9 @@ fn truncated(what: &'static str, needed: u64, file: &[u8]) -> ImageError {
     }
 }
 
+/// More than ten times what distributions' kernels have: what is longer is none, and is not to fill
+/// this host's memory before that is known.
+const MOST: u64 = 512 << 20;
 /// ID1, ID2 and the one method there is (RFC 1952 §2.3.1).
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 const ZBOOT: &str = "EFI zboot kernel";
@@ -200,5 +204,15 @@ mod tests {
         let result = unpacked(&bomb, MIB);
         assert_eq!(result, Err(ImageError::Unpacked { most: MIB }));
         assert_eq!(unpacked(&bomb, 4 * MIB).unwrap().len(), 4 << 20);
+    }
+
+    #[test]
+    fn a_bomb_stops_at_512_mib_however_much_ram_there_is() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let piece = vec![0; 1 << 20];
+        (0..513).for_each(|_| encoder.write_all(&piece).unwrap());
+        let bomb = encoder.finish().unwrap();
+        let result = unpacked(&bomb, 64 << 30);
+        assert_eq!(result, Err(ImageError::Unpacked { most: 512 << 20 }));
     }
 }

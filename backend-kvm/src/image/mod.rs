@@ -121,11 +121,11 @@ pub enum ImageError {
     /// The compressed data is not what was compressed.
     #[error("the compressed kernel is damaged ({0}): copy or build it again")]
     CompressedDamaged(String),
-    /// More comes out of it than there is RAM.
-    #[error("the compressed kernel unpacks to more than {}, which is all of RAM: pass a greater \
-             --memory, if it is a kernel", ByteSize(*most))]
+    /// More comes out of it than there is RAM, or than a kernel has.
+    #[error("the compressed kernel unpacks to more than {}, which is all of RAM or more than a kernel \
+             has: pass a greater --memory, if it is one", ByteSize(*most))]
     Unpacked {
-        /// How much RAM there is.
+        /// The most that is taken.
         most: u64,
     },
     /// It is an arm64 Image for big-endian CPUs.
@@ -234,9 +234,10 @@ impl ImageError {
     pub fn is_about_the_initramfs(&self) -> bool {
         match self {
             Self::EmptyInitramfs => true,
-            Self::BeyondRam { part, .. } | Self::BeyondReach { part, .. } => {
-                *part == Part::Initramfs
-            }
+            Self::BeyondRam { part, .. }
+            | Self::BeyondReach { part, .. }
+            | Self::BelowRam { part, .. }
+            | Self::Wraps { part, .. } => *part == Part::Initramfs,
             _ => false,
         }
     }
@@ -561,5 +562,21 @@ mod tests {
                 prop_assert!(!tree.overlaps(plan.occupied()));
             }
         }
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_the_initramfs_is_its_own() {
+        let (base, size, ram) = (0, 1, Region::fixed(0x4000_0000, 0x400_0000));
+        let part = Part::Initramfs;
+        for error in [
+            ImageError::EmptyInitramfs,
+            ImageError::Wraps { part, base, size },
+            ImageError::BelowRam { part, base, ram },
+            ImageError::BeyondReach { part, base, size },
+        ] {
+            assert!(error.is_about_the_initramfs(), "{error}");
+        }
+        let part = Part::Image;
+        assert!(!ImageError::Wraps { part, base, size }.is_about_the_initramfs());
     }
 }

@@ -13,14 +13,14 @@ use crate::devices::virtio::{Vacant, VirtioDevice, VirtioMmio};
 use crate::devices::{ButtonGpio, Doorbell, Driven, Pl031, PowerButton, Slot, SystemClock};
 use crate::fdt::{Device, DeviceKind};
 use crate::layout::{
-    PL031, PL031_SPI, PL061, PL061_SPI, VIRTIO_MMIO, VIRTIO_MMIO_SIZE, VIRTIO_MMIO_SPI, spi,
+    PL031, PL031_SPI, PL061, PL061_SPI, VIRTIO_MMIO_SPI, VIRTIO_SLOTS, spi, virtio_slot,
 };
 
 /// Why a machine cannot have a device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttachError {
     /// The board has no slot left.
-    #[error("cannot give the machine another virtio device: its board has {SLOTS} slots")]
+    #[error("cannot give the machine another virtio device: its board has {VIRTIO_SLOTS} slots")]
     NoSlot,
     /// The board has one place for it, and that is taken.
     #[error("cannot give the machine a second {0}")]
@@ -39,13 +39,11 @@ impl Devices {
     /// # Errors
     /// [`AttachError`].
     pub fn add_virtio(&mut self, device: Box<dyn VirtioDevice + Send>) -> Result<(), AttachError> {
-        let index = self.virtio_slots;
-        let region = virtio_slot(index).ok_or(AttachError::NoSlot)?;
+        let (index, region) = self.next_slot()?;
         let name = device.kind().name();
         let doorbell = Doorbell::new().map_err(AttachError::Descriptor)?;
         let mmio = VirtioMmio::new(device, doorbell.clone());
-        let number = VIRTIO_MMIO_SPI + index;
-        let slot = Slot::shared(mmio, spi(number));
+        let slot = Slot::shared(mmio, spi(VIRTIO_MMIO_SPI + index));
         let notify = Ipa::new(region.base().value() + u64::from(VIRTIO_MMIO_QUEUE_NOTIFY));
         self.worker
             .add(name, slot.clone(), doorbell, Some(notify))
@@ -53,13 +51,34 @@ impl Devices {
         self.bus
             .attach(name, region, slot)
             .expect("the layout's devices do not overlap");
+        self.describe_slot(index, region);
+        Ok(())
+    }
+
+    /// Describes a virtio device in the next slot without having one, for a tree that no guest
+    /// reads: what a device would need of the host is not opened.
+    ///
+    /// # Errors
+    /// [`AttachError::NoSlot`].
+    pub fn describe_virtio(&mut self) -> Result<(), AttachError> {
+        let (index, region) = self.next_slot()?;
+        self.describe_slot(index, region);
+        Ok(())
+    }
+
+    fn next_slot(&self) -> Result<(u32, Region), AttachError> {
+        let index = self.virtio_slots;
+        let region = virtio_slot(index).ok_or(AttachError::NoSlot)?;
+        Ok((index, region))
+    }
+
+    fn describe_slot(&mut self, index: u32, region: Region) {
         self.described.push(Device {
             kind: DeviceKind::VirtioMmio,
             region,
-            spi: number,
+            spi: VIRTIO_MMIO_SPI + index,
         });
         self.virtio_slots += 1;
-        Ok(())
     }
 
     /// Gives the machine a real-time clock with the host's time and an alarm.
@@ -132,15 +151,6 @@ const fn button_node() -> Device {
     }
 }
 
-/// Where a slot lies, if the board has it.
-fn virtio_slot(index: u32) -> Option<Region> {
-    let base = VIRTIO_MMIO.base().value() + u64::from(index) * VIRTIO_MMIO_SIZE;
-    Region::new(Ipa::new(base), VIRTIO_MMIO_SIZE).filter(|slot| VIRTIO_MMIO.contains(*slot))
-}
-
-/// How many virtio devices the board has room for.
-const SLOTS: u64 = VIRTIO_MMIO.size() / VIRTIO_MMIO_SIZE;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +176,15 @@ mod tests {
             .map(|device| (device.region.base().value(), device.spi))
             .collect();
         assert_eq!(described, [(0x0a00_0000, 16), (0x0a00_0200, 17)]);
+    }
+
+    #[test]
+    fn a_device_that_is_only_described_looks_like_one_that_is_there() {
+        let (mut real, mut described) = (devices(), devices());
+        real.add_virtio(entropy()).unwrap();
+        described.describe_virtio().unwrap();
+        assert_eq!(real.described(), described.described());
+        assert_eq!(described.worker.registers().count(), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Deref;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +27,15 @@ use crate::devices::{
 use crate::fdt::Device;
 use crate::layout::{PL011, PL011_SPI, spi};
 use crate::memory::GuestMemory;
+use crate::outlet::Outlet;
 use crate::sys::{self, Level, VmOps};
 
 /// What a guest finds beside its RAM.
 pub struct Devices {
     pub(super) bus: Bus,
-    uart: Shared<Pl011<Console<Output>>>,
+    uart: Shared<Pl011<Console<Outlet>>>,
+    /// Where the UART's bytes go.
+    outlet: Outlet,
     waiting: Mutex<Waiting>,
     /// The queue or what becomes of it.
     changed: Condvar,
@@ -72,13 +75,16 @@ impl Devices {
     /// The devices of one machine. Console output goes to `output`, up to `limit` bytes.
     #[must_use]
     pub fn new(output: Output, limit: u64, unclaimed: Unclaimed) -> Self {
-        let uart = Slot::shared(Pl011::new(Console::new(output, limit)), spi(PL011_SPI));
+        let outlet = Outlet::new(output);
+        let console = Console::new(outlet.clone(), limit);
+        let uart = Slot::shared(Pl011::new(console), spi(PL011_SPI));
         let mut bus = Bus::new(unclaimed);
         bus.attach("PL011", PL011, uart.clone())
             .expect("the layout's devices do not overlap");
         Self {
             bus,
             uart,
+            outlet,
             waiting: Mutex::default(),
             changed: Condvar::new(),
             has_waiting: AtomicBool::new(false),
@@ -148,6 +154,7 @@ impl Devices {
     /// A new VM takes over: every device as when it was switched on, input still on its way.
     /// Doorbells ring without an exit.
     pub(crate) fn begin_life<V: VmOps>(&self, vm: &V, memory: &GuestMemory) -> sys::Result<()> {
+        self.outlet.hold();
         self.bus.reset();
         self.worker.begin_life(memory);
         for (register, doorbell) in self.worker.registers() {
@@ -182,14 +189,26 @@ impl Devices {
     /// The VM is about to be closed: console input reaches its interrupt lines no more, and the
     /// threads that serve devices end as soon as the host has answered them.
     pub(crate) fn end_life(&self) {
+        // First, as a vCPU that waits for room there has the UART.
+        self.outlet.release();
         self.worker.end_life();
         self.direct(Flow::Held);
-        lock(&self.uart).device_mut().sink_mut().flush();
     }
 
     /// No other life follows: nobody waits to give input any more.
     pub(crate) fn end_run(&self) {
         self.direct(Flow::Dropped);
+    }
+
+    /// A run is about to begin, whose console output has to get out.
+    pub(crate) fn begin_run(&self) -> io::Result<()> {
+        self.outlet.start()
+    }
+
+    /// Waits until the guest's last words are written; once `hurried` says so, for no reader that
+    /// does not read.
+    pub(crate) fn drain(&self, hurried: impl Fn() -> bool) {
+        self.outlet.drain(hurried);
     }
 
     fn direct(&self, flow: Flow) {

@@ -119,12 +119,14 @@ pub enum Error {
     Contradiction(#[from] Contradiction),
     /// The contract is for a machine with another interrupt controller.
     #[error(
-        "cannot make a machine under this contract: it promises a {0}, and Vambrace's machines have          a GICv3; take a contract for a GICv3"
+        "cannot make a machine under this contract: it promises a {0}, and Vambrace's machines have \
+         a GICv3; take a contract for a GICv3"
     )]
     ContractGic(GicKind),
     /// The contract wants the structure of stolen time elsewhere.
     #[error(
-        "cannot make a machine under this contract: it promises stolen time at {place}, and          Vambrace's machines have it at {own}; take a contract for that place",
+        "cannot make a machine under this contract: it promises stolen time at {place}, and \
+         Vambrace's machines have it at {own}; take a contract for that place",
         own = crate::layout::STOLEN_TIME.base()
     )]
     ContractStolenTime {
@@ -213,5 +215,15 @@ mod tests {
             "cannot start the thread of vcpu 500: Resource temporarily unavailable (os error 11); \
              ask for fewer vCPUs (--cpus), or raise this host's limits on processes and memory"
         );
+    }
+
+    #[test]
+    fn messages_have_single_spaces() {
+        let gic = Error::ContractGic(GicKind::V2).to_string();
+        let place = Ipa::new(0x1000);
+        let time = Error::ContractStolenTime { place }.to_string();
+        for message in [gic, time] {
+            assert!(!message.contains("  "), "{message}");
+        }
     }
 }

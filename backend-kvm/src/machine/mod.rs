@@ -264,8 +264,15 @@ impl<'a> Machine<'a> {
     /// The host refused something, or cannot carry this machine. The guest's own failures are
     /// ends, not errors.
     pub fn run<H: Host>(&self, host: &H, devices: &Devices) -> Result<Report, Error> {
+        devices.begin_run().map_err(|source| Error::Thread {
+            name: "console output".into(),
+            source,
+        })?;
         let outcome = self.run_to_end(host, devices);
         devices.end_run();
+        let ends = outcome.as_ref().map(|report| &report.end);
+        let was_ended = matches!(ends, Ok(End::TimeLimit | End::Stopped));
+        devices.drain(|| was_ended || self.stopper.is_asked());
         outcome
     }
 
@@ -277,6 +284,7 @@ impl<'a> Machine<'a> {
                 end,
                 resets: 0,
                 forwarded_calls: 0,
+                power_calls: None,
                 duration: started.elapsed(),
             });
         }

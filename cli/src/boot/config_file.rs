@@ -1,9 +1,10 @@
 //! `--config` and `--dump-config`: the command's options as a TOML file.
 //!
 //! A key is an option's name, and its value what the command line would have, so there is nothing
-//! that one can say and the other cannot. A file is turned into the words of a command line that
-//! the real one follows and overrides; what the options mean is decided in one place, by clap.
-//! Paths in a file are relative to it.
+//! that one can say and the other cannot. A file is turned into the words of a command line, before
+//! those of the real one; what the options mean is decided in one place, by clap. What the real one
+//! names has its say alone: of the same option, a list of it too, and of those that cannot stand
+//! beside it, the file's is not taken. Paths in a file are relative to it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,37 +14,111 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::console::FILE;
 use crate::failure::Failure;
 
-/// The options of `command` that the file at `path` says, as words.
-pub(super) fn read(path: &Path, command: &Command) -> Result<Vec<OsString>, Failure> {
+/// The options of `command` that the file at `path` says and `line` leaves to it, as words.
+pub(super) fn read(
+    path: &Path,
+    command: &Command,
+    line: &ArgMatches,
+) -> Result<Vec<OsString>, Failure> {
     let failed =
         |reason: String| Failure::new(format!("cannot use `{}`: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    words(&text, folder, command).map_err(failed)
+    let place = Place {
+        folder,
+        command,
+        line,
+    };
+    place.words(&text).map_err(failed)
 }
 
-fn words(text: &str, folder: &Path, command: &Command) -> Result<Vec<OsString>, String> {
-    let table = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        format!("line {line}: {}", error.message())
-    })?;
+/// What was said on the command line itself, as words.
+pub(super) fn words_of(line: &ArgMatches, command: &Command) -> Vec<OsString> {
     let mut words = Vec::new();
-    for (key, value) in table.get_ref() {
-        let at = |reason: String| format!("line {}: {reason}", line_of(text, key.span().start));
-        let name = key.get_ref();
-        let option = options(command)
-            .find(|option| option.get_long() == Some(name))
-            .ok_or_else(|| at(unknown(name, command)))?;
-        let said = Said {
-            option,
-            name,
-            folder,
+    for option in command
+        .get_arguments()
+        .filter(|option| is_said(option, line))
+    {
+        let (Some(name), Some(values)) =
+            (option.get_long(), line.get_raw(option.get_id().as_str()))
+        else {
+            continue;
         };
-        words.extend(said.words(value).map_err(at)?);
+        let takes_value = option
+            .get_num_args()
+            .is_some_and(|count| count.takes_values());
+        if matches!(option.get_action(), ArgAction::SetTrue) && !takes_value {
+            words.push(format!("--{name}").into());
+            continue;
+        }
+        words.extend(values.map(|value| {
+            let mut word = OsString::from(format!("--{name}="));
+            word.push(value);
+            word
+        }));
     }
-    Ok(words)
+    words
+}
+
+fn is_said(option: &Arg, line: &ArgMatches) -> bool {
+    line.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine)
+}
+
+/// Where a file is read.
+struct Place<'a> {
+    folder: &'a Path,
+    command: &'a Command,
+    line: &'a ArgMatches,
+}
+
+impl Place<'_> {
+    fn words(&self, text: &str) -> Result<Vec<OsString>, String> {
+        let Self {
+            folder, command, ..
+        } = *self;
+        let table = DeTable::parse(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            format!("line {line}: {}", error.message())
+        })?;
+        let mut words = Vec::new();
+        for (key, value) in table.get_ref() {
+            let at = |reason: String| format!("line {}: {reason}", line_of(text, key.span().start));
+            let name = key.get_ref();
+            let option = options(command)
+                .find(|option| option.get_long() == Some(name))
+                .ok_or_else(|| at(unknown(name, command)))?;
+            let said = Said {
+                option,
+                name,
+                folder,
+            };
+            let said = said.words(value).map_err(at)?;
+            if !self.gives_way(option) {
+                words.extend(said);
+            }
+        }
+        Ok(words)
+    }
+
+    /// Is this option, or one that cannot stand beside it, on the command line?
+    fn gives_way(&self, option: &Arg) -> bool {
+        let conflicts = |one: &Arg, other: &Arg| {
+            let conflicts = self.command.get_arg_conflicts_with(one);
+            conflicts
+                .iter()
+                .any(|found| found.get_id() == other.get_id())
+        };
+        let mut said = self
+            .command
+            .get_arguments()
+            .filter(|said| is_said(said, self.line));
+        said.any(|said| {
+            said.get_id() == option.get_id() || conflicts(said, option) || conflicts(option, said)
+        })
+    }
 }
 
 /// An option, and the folder that its path starts from.
@@ -57,7 +132,10 @@ impl Said<'_> {
     fn words(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<OsString>, String> {
         let name = self.name;
         match value.get_ref() {
-            DeValue::Array(items) => items.iter().map(|item| self.word(item)).collect(),
+            DeValue::Array(items) if matches!(self.option.get_action(), ArgAction::Append) => {
+                items.iter().map(|item| self.word(item)).collect()
+            }
+            DeValue::Array(_) => Err("one value"),
             _ => self.word(value).map(|word| vec![word]),
         }
         .map_err(|expected: &str| format!("`{name}` is not {expected}"))
@@ -74,9 +152,13 @@ impl Said<'_> {
             (_, false) => return Err("a text or a decimal number"),
         };
         let mut word = OsString::from(format!("--{}=", self.name));
-        match is_path(self.option) {
-            true => word.push(self.folder.join(text)),
-            false => word.push(text),
+        match (is_path(self.option), text.strip_prefix(FILE)) {
+            (true, _) => word.push(self.folder.join(text)),
+            (false, Some(path)) if leads_to_files(self.option) => {
+                word.push(FILE);
+                word.push(self.folder.join(path));
+            }
+            (false, _) => word.push(text),
         }
         Ok(word)
     }
@@ -107,13 +189,19 @@ pub(super) fn write(matches: &ArgMatches, command: &Command) -> Result<String, F
 
 /// Paths are made absolute: whoever reads the file may be elsewhere.
 fn to_toml(option: &Arg, value: &Path) -> Result<toml::Value, Failure> {
-    let absolute: PathBuf;
-    let value = if is_path(option) {
-        absolute = std::path::absolute(value)
-            .map_err(|error| Failure::new(format!("cannot tell where we are: {error}")))?;
-        &absolute
-    } else {
-        value
+    let absolute = |path: &Path| {
+        std::path::absolute(path)
+            .map_err(|error| Failure::new(format!("cannot tell where we are: {error}")))
+    };
+    let behind = value.to_str().and_then(|text| text.strip_prefix(FILE));
+    let value = match behind.filter(|_| leads_to_files(option)) {
+        Some(path) => {
+            let mut word = OsString::from(FILE);
+            word.push(absolute(Path::new(path))?);
+            PathBuf::from(word)
+        }
+        None if is_path(option) => absolute(value)?,
+        None => value.to_owned(),
     };
     let Some(text) = value.to_str() else {
         return Err(Failure::new(format!(
@@ -148,6 +236,11 @@ fn is_path(option: &Arg) -> bool {
     option.get_value_hint() == ValueHint::AnyPath
 }
 
+/// Is `file=` before a path one of its values?
+fn leads_to_files(option: &Arg) -> bool {
+    option.get_long() == Some("console")
+}
+
 fn unknown(name: &str, command: &Command) -> String {
     let mut names: Vec<_> = options(command).filter_map(Arg::get_long).collect();
     names.sort_unstable();
@@ -171,7 +264,79 @@ mod tests {
     use super::*;
 
     fn read_of(text: &str) -> Result<Vec<OsString>, String> {
-        words(text, Path::new("/machines"), &Line::command())
+        read_beside(text, &["--config=f"])
+    }
+
+    fn read_beside(text: &str, line: &[&str]) -> Result<Vec<OsString>, String> {
+        let command = Line::command();
+        let line = command.clone().get_matches_from([&["boot"], line].concat());
+        let place = Place {
+            folder: Path::new("/machines"),
+            command: &command,
+            line: &line,
+        };
+        place.words(text)
+    }
+
+    #[test]
+    fn what_the_command_line_names_is_not_taken_from_the_file() {
+        let beside = |text: &str, line: &str| read_beside(text, &["--config=f", line]).unwrap();
+        assert_eq!(
+            beside("disk = [\"a\", \"b\"]\ncpus = 2", "--disk=c"),
+            ["--cpus=2"]
+        );
+        assert_eq!(beside("kernel = \"k\"\ncpus = 2", "--bios=b"), ["--cpus=2"]);
+        assert_eq!(beside("bios = \"b\"\ncpus = 2", "--kernel=k"), ["--cpus=2"]);
+        for line in ["--firmware=core", "--with=trng"] {
+            assert_eq!(beside("contract = \"c\"\ncpus = 2", line), ["--cpus=2"]);
+        }
+        assert_eq!(
+            beside("psci = \"1.0\"\ncpus = 2", "--contract=c"),
+            ["--cpus=2"]
+        );
+    }
+
+    #[test]
+    fn the_console_may_be_a_file_beside_the_file() {
+        let words = read_of("console = \"file=log\"").unwrap();
+        assert_eq!(words, ["--console=file=/machines/log"]);
+        assert_eq!(read_of("console = \"pty\"").unwrap(), ["--console=pty"]);
+        let here = std::env::current_dir().unwrap();
+        let text = dumped(&["--kernel=/k", "--console=file=log"]);
+        let expected = format!("console = \"file={}\"", here.join("log").display());
+        assert!(text.contains(&expected), "{text}");
+    }
+
+    #[test]
+    fn a_list_is_only_for_what_may_be_said_often() {
+        let error = read_of("cpus = [1, 2]").unwrap_err();
+        assert_eq!(error, "line 1: `cpus` is not one value");
+        assert!(read_of("disk = [\"a\", \"b\"]").is_ok());
+    }
+
+    #[test]
+    fn the_command_line_is_known_by_what_it_said() {
+        let command = Line::command();
+        let said = [
+            "--bios=b",
+            "--json",
+            "--no-reboot",
+            "--disk=a",
+            "--disk=c,readonly",
+        ];
+        let line = command
+            .clone()
+            .get_matches_from([&["boot"], &said[..]].concat());
+        let mut words = words_of(&line, &command);
+        words.sort();
+        let expected = [
+            "--bios=b",
+            "--disk=a",
+            "--disk=c,readonly",
+            "--json",
+            "--no-reboot=true",
+        ];
+        assert_eq!(words, expected);
     }
 
     #[test]
@@ -204,7 +369,7 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line() {
         let error = read_of("cpus = 1\n\nkernal = \"x\"\n").unwrap_err();
         assert!(
-            error.starts_with("line 3: `kernal` is no option: there are append, bios,"),
+            error.starts_with("line 3: `kernal` is no option: there are append, balloon, bios,"),
             "{error}"
         );
         for call in [

@@ -7,6 +7,8 @@ pub(super) enum Key {
     Guest(u8),
     /// `Ctrl-a x`: end the machine.
     Quit,
+    /// `Ctrl-a p`: press the power button.
+    Power,
     /// `Ctrl-a h`, or anything that means nothing: tell what there is.
     Help,
 }
@@ -27,13 +29,15 @@ impl Escape {
         Some(match byte {
             PREFIX => Key::Guest(PREFIX),
             b'x' | b'X' => Key::Quit,
+            b'p' | b'P' => Key::Power,
             _ => Key::Help,
         })
     }
 }
 
 pub(super) const HELP: &str = "\
-Ctrl-a x       end the machine at once, as if its power were cut
+Ctrl-a x       end the machine, as if its power were cut; a second time: without waiting for it
+Ctrl-a p       press its power button, which asks the guest to shut down
 Ctrl-a Ctrl-a  Ctrl-a for the guest
 Ctrl-a h       this";
 
@@ -56,6 +60,7 @@ mod tests {
             [Key::Guest(b'x'), Key::Guest(3), Key::Guest(b'h')]
         );
         assert_eq!(keys(b"a\x01x"), [Key::Guest(b'a'), Key::Quit]);
+        assert_eq!(keys(b"\x01p"), [Key::Power]);
         assert_eq!(keys(b"\x01h\x01?"), [Key::Help, Key::Help]);
     }
 

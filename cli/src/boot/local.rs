@@ -1,16 +1,21 @@
 //! A machine on this host's KVM.
 
 use std::fs::File;
-use std::io::{self, Read as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
+use signal_hook::consts::SIGUSR1;
+use signal_hook::iterator::Signals;
+
 use vambrace_kvm::address::ByteSize;
-use vambrace_kvm::devices::Unclaimed;
-use vambrace_kvm::machine::{Devices, End, Machine, Report, Stopper};
+use vambrace_kvm::devices::{PowerButton, Unclaimed};
+use vambrace_kvm::machine::{AttachError, Devices, End, Machine, Report, Stopper};
 use vambrace_kvm::sys;
 
 use super::Boot;
+use super::console::{Wish, read_some};
 use crate::ending::{exit_code, tell};
 use crate::failure::Failure;
 use crate::host_choice::kernel_release;
@@ -19,52 +24,70 @@ use crate::progress::say;
 use crate::under_contract;
 
 impl Boot {
-    pub(super) fn run_here(&self) -> Result<u8, Failure> {
+    pub(super) fn run_here(&self, mut machine: Machine<'_>) -> Result<u8, Failure> {
         let arguments = &self.arguments;
         arguments.host_cpus.keep()?;
         let host = sys::open()?;
-        let image = self.unpacked()?;
-        let mut machine = Machine::booting(self.config(), self.payload(&image))?;
         if let Some(path) = &arguments.dump_dtb {
-            let tree = machine.device_tree(&host, &self.devices(Box::new(io::sink()))?)?;
-            return match std::fs::write(path, tree) {
-                Ok(()) => Ok(0),
-                Err(error) => Err(Failure::new(format!(
-                    "cannot write `{}`: {error}",
-                    path.display()
-                ))),
-            };
+            return self.dump_tree(path, &machine, &host);
         }
-        let quit = Quit::of(machine.stopper());
-        let interrupt = Interrupt::watch_and(quit.clone().into_action())?;
-        let console = arguments.console.open(quit.into_action())?;
-        let interactive = arguments.interactive || console.terminal.is_some();
+        let opened = arguments.devices.open()?;
+        let interactive = self.is_interactive();
+        let keys = Keys::of(machine.stopper());
+        let signalled = keys.clone();
+        let interrupt = Interrupt::watch_with(move |_| signalled.act(Wish::End))?;
+        if arguments.interactive {
+            keys.clone().press_at_signals()?;
+        }
+        let typed = keys.clone();
+        let console = arguments.console.open(move |wish| typed.act(wish))?;
         say(&self.banner(interactive));
-        let devices = Arc::new(self.devices(console.output)?);
+        let mut devices = self.devices(console.output);
+        keys.power(add_board(&mut devices, interactive)?);
+        let _sockets = opened.add_to(&mut devices)?;
+        let devices = Arc::new(devices);
         if let Some(input) = console.input {
             let devices = Arc::clone(&devices);
-            thread::spawn(move || pass(input, &devices));
+            thread::spawn(move || pass(&input, &devices));
         }
         let ended = under_contract::run(&mut machine, self.contract.contract(), &host, &devices);
         drop(console.terminal);
         let report = ended?;
-        if let Some(signal) = interrupt.signal() {
-            return Err(Failure::Signal(signal));
-        }
         if arguments.json {
             tell(&report);
         }
-        Ok(code(&report))
+        match interrupt.signal() {
+            Some(signal) => Err(Failure::Signal(signal)),
+            None => Ok(code(&report)),
+        }
     }
 
-    fn devices(&self, output: Box<dyn io::Write + Send>) -> Result<Devices, Failure> {
+    /// Opens none of the host's files or interfaces: a tree says only that there are devices.
+    fn dump_tree(
+        &self,
+        path: &Path,
+        machine: &Machine<'_>,
+        host: &impl sys::Host,
+    ) -> Result<u8, Failure> {
+        let mut devices = self.devices(Box::new(io::sink()));
+        add_board(&mut devices, self.is_interactive())?;
+        self.arguments.devices.describe_to(&mut devices)?;
+        let tree = machine.device_tree(host, &devices)?;
+        match std::fs::write(path, tree) {
+            Ok(()) => Ok(0),
+            Err(error) => Err(Failure::new(format!(
+                "cannot write `{}`: {error}",
+                path.display()
+            ))),
+        }
+    }
+
+    fn devices(&self, output: Box<dyn io::Write + Send>) -> Devices {
         let unclaimed = match self.arguments.strict_mmio {
             true => Unclaimed::ExternalAbort,
             false => Unclaimed::ZeroAndIgnored,
         };
-        let mut devices = Devices::new(output, u64::MAX, unclaimed);
-        self.arguments.devices.add_board_to(&mut devices)?;
-        Ok(devices)
+        Devices::new(output, u64::MAX, unclaimed)
     }
 
     /// What is booted, where, and who answers.
@@ -100,17 +123,61 @@ impl Boot {
     }
 }
 
-/// Ends the machine: a key, or a signal.
-#[derive(Debug, Clone)]
-struct Quit(Arc<Mutex<Stopper>>);
+/// What is on every board that boots an operating system: a clock, and a power button where somebody
+/// can press it.
+fn add_board(devices: &mut Devices, interactive: bool) -> Result<Option<PowerButton>, Failure> {
+    let failed = |error: AttachError| Failure::new(error.to_string());
+    devices.add_real_time_clock().map_err(failed)?;
+    match interactive {
+        true => devices.add_power_button().map(Some).map_err(failed),
+        false => Ok(None),
+    }
+}
 
-impl Quit {
+/// What keys and signals do to a machine. Clones do it to the same one.
+#[derive(Debug, Clone)]
+struct Keys {
+    stopper: Arc<Mutex<Stopper>>,
+    button: Arc<OnceLock<PowerButton>>,
+}
+
+impl Keys {
     fn of(stopper: Stopper) -> Self {
-        Self(Arc::new(Mutex::new(stopper)))
+        Self {
+            stopper: Arc::new(Mutex::new(stopper)),
+            button: Arc::default(),
+        }
     }
 
-    fn into_action(self) -> impl Fn() + Send + 'static {
-        move || self.0.lock().unwrap_or_else(PoisonError::into_inner).stop()
+    /// The machine has this button.
+    fn power(&self, button: Option<PowerButton>) {
+        if let Some(button) = button {
+            // A machine is made once.
+            let _ = self.button.set(button);
+        }
+    }
+
+    fn act(&self, wish: Wish) {
+        match wish {
+            Wish::End => {
+                let stopper = self.stopper.lock();
+                stopper.unwrap_or_else(PoisonError::into_inner).stop();
+            }
+            Wish::PressPower => {
+                if let Some(button) = self.button.get() {
+                    button.press();
+                }
+            }
+        }
+    }
+
+    /// Inside a lab host the key arrives as a signal.
+    fn press_at_signals(self) -> Result<(), Failure> {
+        let signals = Signals::new([SIGUSR1]);
+        let mut signals =
+            signals.map_err(|error| Failure::new(format!("cannot watch for signals: {error}")))?;
+        thread::spawn(move || signals.forever().for_each(|_| self.act(Wish::PressPower)));
+        Ok(())
     }
 }
 
@@ -123,9 +190,9 @@ fn code(report: &Report) -> u8 {
 }
 
 /// Passes what is typed to the guest until it ends.
-fn pass(mut input: File, devices: &Devices) {
+fn pass(input: &File, devices: &Devices) {
     let mut bytes = [0; 256];
-    while let Ok(count @ 1..) = input.read(&mut bytes) {
+    while let Ok(count @ 1..) = read_some(input, &mut bytes) {
         devices.input(&bytes[..count]);
     }
 }

@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use vambrace_core::psci::PsciVersion;
 use vambrace_kvm::image::unpacked;
 use vambrace_kvm::machine::{Config, Features, Machine, OnReset, Payload, SeedChoice};
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     initrd: Option<PathBuf>,
 
     /// Its command line
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TEXT")]
     append: Option<String>,
 
     /// Flat firmware at address 0, instead of a kernel
@@ -106,7 +106,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<u64>,
 
-    /// Take options from a TOML file, whose keys are their names; those given here win
+    /// Take options from a TOML file, whose keys are their names; what is given here is not taken
+    /// from it, nor what cannot stand beside that
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -148,10 +149,10 @@ struct Files {
 }
 
 /// Runs the machine; gives its exit code.
-pub(crate) fn run(arguments: Arguments) -> Result<u8, Failure> {
+pub(crate) fn run(arguments: Arguments, line: &ArgMatches) -> Result<u8, Failure> {
     let arguments = match arguments.config.is_some() || arguments.dump_config {
         true => {
-            let (arguments, dump) = with_file(&arguments)?;
+            let (arguments, dump) = with_file(&arguments, line)?;
             if arguments.dump_config {
                 std::io::stdout().lock().write_all(dump.as_bytes())?;
                 return Ok(0);
@@ -167,23 +168,27 @@ pub(crate) fn run(arguments: Arguments) -> Result<u8, Failure> {
         contract,
         arguments,
     };
-    boot.check_machine()?;
+    let image = boot.unpacked()?;
+    let machine = Machine::booting(boot.config(), boot.payload(&image))
+        .map_err(|error| boot.arguments.refuse(&error))?;
     match boot.arguments.host.resolve()? {
-        Host::Local => boot.run_here(),
-        Host::Lab(spec) => boot.run_in_lab(spec),
+        Host::Local => boot.run_here(machine),
+        Host::Lab(spec) => {
+            drop(machine);
+            boot.run_in_lab(spec)
+        }
         Host::El2(_) => unreachable!("it was refused"),
     }
 }
 
 /// The same with what the configuration file says, and all of it as such a file.
-fn with_file(arguments: &Arguments) -> Result<(Arguments, String), Failure> {
+fn with_file(arguments: &Arguments, line: &ArgMatches) -> Result<(Arguments, String), Failure> {
     let command = Line::command().args_override_self(true);
     let from_file = match &arguments.config {
-        Some(path) => config_file::read(path, &command)?,
+        Some(path) => config_file::read(path, &command, line)?,
         None => Vec::new(),
     };
-    // Behind the program's name and the command's.
-    let own = std::env::args_os().skip(2);
+    let own = config_file::words_of(line, &command);
     let words = std::iter::once(OsString::from("boot"))
         .chain(from_file)
         .chain(own);
@@ -245,13 +250,9 @@ impl Boot {
         }
     }
 
-    /// Refuses what no host could boot.
-    fn check_machine(&self) -> Result<(), Failure> {
-        let image = self.unpacked()?;
-        match Machine::booting(self.config(), self.payload(&image)) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.arguments.refuse(&error)),
-        }
+    /// Does a person sit at the console, here or outside?
+    fn is_interactive(&self) -> bool {
+        self.arguments.interactive || self.arguments.console.is_terminal()
     }
 }
 
@@ -318,8 +319,10 @@ const UNUSABLE: u8 = 127;
 
 const EXAMPLES: &str = "\
 The machine is QEMU's `virt` board, described by its device tree: RAM from 0x4000_0000, a GICv3, a
-PL011 at 0x0900_0000, PSCI by HVC. On a terminal every key is the guest's, but for
-  Ctrl-a x       end the machine at once
+PL011 at 0x0900_0000 as console, a PL031 clock, virtio-mmio for disks, network and entropy, PSCI by
+HVC; and on a terminal a power button at a PL061. There every key is the guest's, but for
+  Ctrl-a x       end the machine, as if its power were cut; a second time: without waiting for it
+  Ctrl-a p       press its power button, which asks the guest to shut down
   Ctrl-a h       what keys there are
   Ctrl-a Ctrl-a  Ctrl-a itself
 
@@ -331,10 +334,13 @@ Examples:
   vambrace boot --contract guest.toml --kernel vmlinuz
   vambrace boot --bios u-boot.bin
   vambrace boot --kernel vmlinuz --append root=/dev/vda --disk root.img --net tap0 --rng
+  vambrace boot --kernel vmlinuz --balloon=256M --vsock 3=guest.vsock
   vambrace boot --config machine.toml --cpus 8       the file's options, but eight vCPUs
 
-Exit codes: 0 the guest powered the machine off, or Ctrl-a x; 124 time limit, 125 usage or an error of
-ours, 126 the guest crashed, 127 the kernel, initramfs or firmware is not usable.";
+Exit codes: 0 the guest powered the machine off, or Ctrl-a x, or with --no-reboot any reset; 124 time
+limit, 125 usage, a disk or interface that cannot be had, an error of ours, or a machine that was not
+waited for; 126 the guest crashed, 127 the kernel, initramfs or firmware is not usable. After a
+signal, the signal's.";
 
 #[cfg(test)]
 mod tests {
@@ -352,6 +358,7 @@ mod tests {
     #[test]
     fn a_kernel_or_firmware_is_needed_and_not_both() {
         assert!(parse(&["--kernel=k", "--initrd=i", "--append=quiet"]).is_ok());
+        assert!(parse(&["--kernel=k", "--append", "-- single"]).is_ok());
         assert!(parse(&["--bios=b"]).is_ok());
         for wrong in [&[][..], &["--initrd=i"], &["--bios=b", "--kernel=k"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");

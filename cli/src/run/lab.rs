@@ -23,13 +23,18 @@ impl Arguments {
         config: &Config,
     ) -> Result<u8, Failure> {
         memory_files::check_sum(&self.save, spec.file_limit())?;
-        let job = self.job(&spec, image, config);
+        let mut job = self.job(&spec, image, config);
+        job.disks = self.devices.open_for_lab()?;
         let streams = Streams {
             stdin: Stdin::Inherit,
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),
         };
-        Ok(self.code_of(&lab_host::run(spec, &job, streams)?))
+        let outcome = match job.disks.is_empty() {
+            true => lab_host::run(spec, &job, streams)?,
+            false => lab_host::run_with_disks(spec, job, streams)?,
+        };
+        Ok(self.code_of(&outcome))
     }
 
     /// The command inside and its files. With a time limit, the host has one that is as much longer
@@ -49,7 +54,6 @@ impl Arguments {
             inputs: std::iter::once(image)
                 .chain(loads)
                 .chain(contract)
-                .chain(self.devices.inputs())
                 .collect(),
             outputs: self.outputs().collect(),
             time_limit: limit.map(|limit| {
@@ -63,11 +67,10 @@ impl Arguments {
 
     /// What comes back from a lab host.
     fn outputs(&self) -> impl Iterator<Item = Output> {
-        let saves = (0..).zip(&self.save).map(|(number, save)| Output {
+        (0..).zip(&self.save).map(|(number, save)| Output {
             inside: save_inside(number),
             outside: save.file.clone(),
-        });
-        saves.chain(self.devices.outputs())
+        })
     }
 
     /// The exit code of a run in a lab host, with a line for what should have come back and has not.
@@ -81,6 +84,7 @@ impl Arguments {
             return code;
         }
         lab_host::tell_missing(outcome, self.outputs());
+        lab_host::tell_unwritten(outcome, &self.devices);
         OWN_ERROR
     }
 

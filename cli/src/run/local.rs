@@ -26,6 +26,7 @@ impl Arguments {
     ) -> Result<u8, Failure> {
         self.host_cpus.keep()?;
         let host = sys::open()?;
+        let opened = self.devices.open()?;
         if config.contract.is_none() {
             let usual = Offer::of(&host)?.psci_version_of(&config)?;
             config.psci_version = self.least_psci(claim, usual).or(config.psci_version);
@@ -38,7 +39,7 @@ impl Arguments {
         let output = LastLine::new(io::stdout());
         let last_line = output.line();
         let mut devices = Devices::new(Box::new(output), u64::MAX, unclaimed);
-        self.devices.add_to(&mut devices)?;
+        let _sockets = opened.add_to(&mut devices)?;
         let devices = Arc::new(devices);
         let input = Arc::clone(&devices);
         thread::spawn(move || pass_input(&input));

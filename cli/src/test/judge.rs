@@ -183,6 +183,7 @@ mod tests {
             end,
             resets: 0,
             forwarded_calls: 0,
+            power_calls: None,
             duration: Duration::from_millis(1),
         }
     }

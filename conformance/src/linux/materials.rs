@@ -1,5 +1,4 @@
-//! What machines are booted from: Debian's packages, as the lab fetches them, and our first
-//! process.
+//! What machines are booted from: packages of Debian, and our first process.
 
 use std::cell::OnceCell;
 use std::fs::{self, File};

@@ -106,6 +106,26 @@ fn virtio_entropy_returns() {
     replay("virtio_entropy");
 }
 
+#[test]
+fn virtio_network_returns() {
+    replay("virtio_network");
+}
+
+#[test]
+fn virtio_console_returns() {
+    replay("virtio_console");
+}
+
+#[test]
+fn virtio_balloon_returns() {
+    replay("virtio_balloon");
+}
+
+#[test]
+fn virtio_vsock_returns() {
+    replay("virtio_vsock");
+}
+
 fn replay(name: &str) {
     let (_, target) = TARGETS
         .into_iter()

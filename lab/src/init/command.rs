@@ -1,6 +1,6 @@
 //! The one command of a lab host: started, fed, listened to, waited for.
 //!
-//! Four threads: standard output, standard error and standard input each have one, and the first
+//! Standard output, standard error, standard input and signals each have a thread, and the first
 //! reaps every process of the host, as process 1 has to. When the command has ended, whatever it
 //! left running is killed, so that its streams end and nothing is reported after its end.
 
@@ -12,7 +12,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait,
+};
 
 use super::port::Port;
 use crate::frame::{CHUNK, ExitStatus, Order, Report, read_message};
@@ -20,7 +22,7 @@ use crate::job::DIRECTORY;
 use crate::start::Start;
 
 /// Runs the command that `start` names and reports everything about it.
-pub(super) fn run(port: &Port, orders: File, start: &Start) -> Result<(), String> {
+pub(super) fn run(port: &Port, orders: File, start: &Start, disks: &[File]) -> Result<(), String> {
     let status = match spawn(start) {
         Ok(child) => attend(port, orders, child)?,
         Err(error) => {
@@ -34,6 +36,12 @@ pub(super) fn run(port: &Port, orders: File, start: &Start) -> Result<(), String
     };
     for (index, path) in (0..).zip(&start.outputs) {
         send_file(port, index, OsStr::from_bytes(path))?;
+    }
+    let disks = (0..).skip(start.outputs.len()).zip(disks);
+    for (index, disk) in disks {
+        // Beyond this the host may be gone at any moment.
+        disk.sync_all()
+            .or_else(|error| missing(port, index, &error))?;
     }
     report(port, &Report::Exit(status))
 }
@@ -73,6 +81,11 @@ fn attend(port: &Port, orders: File, mut child: Child) -> Result<ExitStatus, Str
     };
     // It waits on the channel for as long as there is one; the machine's end is its end.
     std::thread::spawn(move || feed(orders, stdin));
+    let signals = Port::signals().map_err(|error| format!("cannot hear signals: {error}"))?;
+    let command = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let (Some(signals), Some(command)) = (signals, command) {
+        std::thread::spawn(move || pass_signals(signals, command));
+    }
     std::thread::scope(|scope| {
         let output = scope.spawn(|| carry(stdout, |bytes| port.send(&Report::Stdout(bytes))));
         let errors = scope.spawn(|| carry(stderr, |bytes| port.send(&Report::Stderr(bytes))));
@@ -148,6 +161,17 @@ fn feed(mut orders: File, stdin: ChildStdin) {
             }
             Order::StdinEnd => stdin = None,
             Order::Hello(_) | Order::Start(_) => {}
+        }
+    }
+}
+
+/// Each byte is the number of a signal. A command that has ended hears none; its number is nobody
+/// else's, as the host runs nothing after it.
+fn pass_signals(mut signals: File, command: Pid) {
+    let mut number = [0];
+    while let Ok(1) = signals.read(&mut number) {
+        if let Some(signal) = Signal::from_named_raw(number[0].into()) {
+            let _ = kill_process(command, signal);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The inside of a lab host: `vambrace` as process 1.
 //!
-//! It mounts what a program expects, finds the channel, runs the one command it is given, carries
+//! It mounts what a program expects, finds the channel and the disks, runs the one command it is given, carries
 //! its streams, brings back its files, reports how it ended, and powers the machine off. Whatever
 //! goes wrong on the way is said over the channel, or on the console where there is none yet.
 
 mod command;
+mod disks;
 mod modules;
 mod mounts;
 mod port;
@@ -79,7 +80,8 @@ fn serve_over(port: &Port, build_id: BuildId) -> Result<(), String> {
         other => return Err(format!("a command was expected, not {other:?}")),
     };
     mounts::check_kvm()?;
-    command::run(port, orders, &start)
+    let disks = disks::connect(&start.disks)?;
+    command::run(port, orders, &start, &disks)
 }
 
 /// The kernel stops the machine, and QEMU ends with it.

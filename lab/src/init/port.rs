@@ -7,13 +7,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::frame::{Report, write_message};
-use crate::qemu::PORT;
+use crate::qemu::{PORT, SIGNALS_PORT};
 
 /// The channel's port. Several threads report over it.
 #[derive(Debug)]
 pub(super) struct Port(Mutex<File>);
 
 impl Port {
+    /// The way on which signals for the command come, if the host has one. The kernel has learnt
+    /// of it before the channel.
+    pub(super) fn signals() -> io::Result<Option<File>> {
+        find_device(Path::new(PORTS), SIGNALS_PORT)
+            .map(File::open)
+            .transpose()
+    }
+
     /// Opens the port, waiting for the kernel to find it.
     pub(super) fn open() -> Result<Self, String> {
         let device = wait_for_device()?;
@@ -46,7 +54,7 @@ impl Port {
 fn wait_for_device() -> Result<PathBuf, String> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(device) = find_device(Path::new(PORTS)) {
+        if let Some(device) = find_device(Path::new(PORTS), PORT) {
             return Ok(device);
         }
         if Instant::now() > deadline {
@@ -59,10 +67,10 @@ fn wait_for_device() -> Result<PathBuf, String> {
     }
 }
 
-fn find_device(ports: &Path) -> Option<PathBuf> {
+fn find_device(ports: &Path, wanted: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(ports).ok()?;
     let ours = entries.flatten().find(|entry| {
-        std::fs::read_to_string(entry.path().join("name")).is_ok_and(|name| name.trim() == PORT)
+        std::fs::read_to_string(entry.path().join("name")).is_ok_and(|name| name.trim() == wanted)
     })?;
     Some(Path::new("/dev").join(ours.file_name()))
 }
@@ -82,13 +90,13 @@ mod tests {
             std::fs::write(ports.path().join(device).join("name"), name).unwrap();
         }
         assert_eq!(
-            find_device(ports.path()),
+            find_device(ports.path(), PORT),
             Some(PathBuf::from("/dev/vport1p2"))
         );
     }
 
     #[test]
     fn no_port_is_found_where_there_is_none() {
-        assert_eq!(find_device(Path::new("/nowhere/at/all")), None);
+        assert_eq!(find_device(Path::new("/nowhere/at/all"), PORT), None);
     }
 }

@@ -6,93 +6,105 @@
 //! again. A page of the host's is freed only if the guest has given all of it: where the host's
 //! pages are larger than the balloon's 4 KiB, a part is not enough.
 //!
+//! To free memory is to change the guest's translation, once for each run of neighbouring pages.
+//! A turn does that a bounded number of times, and the next one goes on within the same chain.
+//!
 //! Statistics and the balloon's own page poisoning are not offered. With DEFLATE_ON_OOM a guest in
 //! need takes pages out without asking.
-
-use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use log::warn;
 use rustix::param::page_size;
 use vambrace_core::memory::Ipa;
+use vm_memory::VolatileSlice;
 
-use super::{Kind, Malformed, Queues, VirtioDevice, read_space};
+use super::{Buffers, Chain, Kind, Malformed, Queues, VirtioDevice, read_space};
 use crate::address::Region;
-use crate::devices::{Cause, Doorbell};
+use crate::devices::Cause;
 use crate::memory::{GuestMemory, MemoryError};
 
 /// A memory balloon.
 #[derive(Debug)]
 pub struct Balloon {
-    target: BalloonTarget,
-    /// The target that the configuration space was last told to have.
-    told: u32,
+    /// How many pages of 4 KiB the guest is asked for.
+    target: u32,
+    /// How many it says that it has given.
+    actual: u32,
+    /// How much of the chains that come next was done already, in pages and in bytes.
+    inflated: u64,
+    freed: u64,
     /// That memory cannot be given back was told.
     reported: bool,
 }
 
-/// Says how large a balloon is to be, and knows how large it is. Clones are the same balloon's.
-#[derive(Debug, Clone)]
-pub struct BalloonTarget {
-    /// In pages of 4 KiB.
-    target: Arc<AtomicU32>,
-    actual: Arc<AtomicU32>,
-    doorbell: Doorbell,
+/// What is left of a turn.
+#[derive(Debug)]
+struct Turn {
+    runs: u32,
+    bytes: u64,
 }
 
-impl BalloonTarget {
-    /// Asks the guest for so many bytes, rounded down to pages of 4 KiB; it gives what it can.
-    pub fn ask(&self, bytes: u64) {
-        let pages = u32::try_from(bytes / PAGE).unwrap_or(u32::MAX);
-        self.target.store(pages, Ordering::SeqCst);
-        self.doorbell.ring();
+impl Turn {
+    fn is_over(&self) -> bool {
+        self.runs == 0 || self.bytes == 0
     }
 
-    /// How many bytes the guest says that it has given.
-    #[must_use]
-    pub fn given(&self) -> u64 {
-        u64::from(self.actual.load(Ordering::SeqCst)) * PAGE
+    fn takes(&mut self, bytes: u64) {
+        self.runs = self.runs.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
 impl Balloon {
-    /// A balloon that is to be empty, and its target.
-    ///
-    /// # Errors
-    /// The host has no descriptor left.
-    pub fn new() -> rustix::io::Result<(Self, BalloonTarget)> {
-        let target = BalloonTarget {
-            target: Arc::default(),
-            actual: Arc::default(),
-            doorbell: Doorbell::new()?,
-        };
-        let balloon = Self {
-            target: target.clone(),
-            told: 0,
+    /// A balloon that asks its guest for so many bytes, rounded down to pages of 4 KiB; the guest
+    /// gives what it can.
+    #[must_use]
+    pub fn new(target: u64) -> Self {
+        Self {
+            target: u32::try_from(target / PAGE).unwrap_or(u32::MAX),
+            actual: 0,
+            inflated: 0,
+            freed: 0,
             reported: false,
-        };
-        Ok((balloon, target))
+        }
     }
 
     /// Pages by their numbers, 32 bits each, that the guest gives.
-    fn inflate(&mut self, queues: &mut Queues<'_>) -> Result<(), Malformed> {
-        while let Some(mut chain) = queues.pop(INFLATE)? {
-            let mut run = Run::default();
-            for _ in 0..MOST_PAGES {
-                let Some(number) = chain.readable.read_array() else {
-                    break;
-                };
-                let page = u64::from(u32::from_le_bytes(number)) * PAGE;
-                if let Some(whole) = run.add(page, PAGE) {
-                    self.free(queues.memory(), whole);
-                }
+    fn inflate(&mut self, queues: &mut Queues<'_>, turn: &mut Turn) -> Result<(), Malformed> {
+        while let Some(chain) = queues.pop(INFLATE)? {
+            let before = self.inflated;
+            let numbers = chain.readable.length() / NUMBER;
+            self.inflate_from(&chain, queues.memory(), turn);
+            if self.inflated < numbers {
+                queues.put_back(INFLATE, chain);
+                queues.again();
+                debug_assert!(self.inflated > before || turn.is_over(), "a turn goes on");
+                return Ok(());
             }
-            self.free(queues.memory(), run);
+            self.inflated = 0;
             queues.complete(INFLATE, chain.head, 0)?;
         }
         Ok(())
+    }
+
+    fn inflate_from(&mut self, chain: &Chain<'_>, memory: &GuestMemory, turn: &mut Turn) {
+        let mut numbers = chain.readable.clone();
+        if numbers.take_front(self.inflated * NUMBER).is_none() {
+            // The guest has made it shorter meanwhile.
+            self.inflated = u64::MAX;
+            return;
+        }
+        let mut run = Run::default();
+        while !turn.is_over() && run.length < turn.bytes {
+            let Some(number) = numbers.read_array() else {
+                break;
+            };
+            self.inflated += 1;
+            let page = u64::from(u32::from_le_bytes(number)) * PAGE;
+            if let Some(whole) = run.add(page) {
+                self.free(memory, whole, turn);
+            }
+        }
+        self.free(memory, run, turn);
     }
 
     /// Pages that the guest takes back are there when it touches them.
@@ -104,30 +116,52 @@ impl Balloon {
     }
 
     /// §5.5.6.7: each buffer is memory that the guest does not use until it gets it back.
-    fn report(&mut self, queues: &mut Queues<'_>) -> Result<(), Malformed> {
+    fn report(&mut self, queues: &mut Queues<'_>, turn: &mut Turn) -> Result<(), Malformed> {
         while let Some(chain) = queues.pop(REPORT)? {
-            let memory = queues.memory();
-            for piece in chain.writable.pieces() {
-                let freed = memory.release(piece);
-                self.note(freed);
+            self.free_from(&chain.writable, queues.memory(), turn);
+            if self.freed < chain.writable.length() {
+                queues.put_back(REPORT, chain);
+                queues.again();
+                return Ok(());
             }
+            self.freed = 0;
             queues.complete(REPORT, chain.head, 0)?;
         }
         Ok(())
     }
 
-    fn free(&mut self, memory: &GuestMemory, run: Run) {
+    fn free_from(&mut self, buffers: &Buffers<'_>, memory: &GuestMemory, turn: &mut Turn) {
+        let mut left = buffers.clone();
+        if left.take_front(self.freed).is_none() {
+            self.freed = u64::MAX;
+            return;
+        }
+        while !turn.is_over() {
+            let Some(first) = left.pieces().next().map(|piece| piece.len() as u64) else {
+                break;
+            };
+            let now = left.take_front(first.min(turn.bytes)).unwrap_or_default();
+            self.freed += now.length();
+            for piece in now.pieces() {
+                self.release(memory, piece, turn);
+            }
+        }
+    }
+
+    fn free(&mut self, memory: &GuestMemory, run: Run, turn: &mut Turn) {
         let Some(region) = Region::new(Ipa::new(run.start), run.length) else {
             return;
         };
         // What is no RAM is not the guest's to give.
-        if let (1.., Ok(slice)) = (run.length, memory.slice(region)) {
-            let freed = memory.release(&slice);
-            self.note(freed);
+        match memory.slice(region) {
+            Ok(slice) if run.length != 0 => self.release(memory, &slice, turn),
+            _ => turn.takes(0),
         }
     }
 
-    fn note(&mut self, freed: Result<(), MemoryError>) {
+    fn release(&mut self, memory: &GuestMemory, slice: &VolatileSlice<'_>, turn: &mut Turn) {
+        turn.takes(slice.len() as u64);
+        let freed: Result<(), MemoryError> = memory.release(slice);
         if let (Err(error), false) = (freed, self.reported) {
             self.reported = true;
             warn!(
@@ -146,25 +180,21 @@ struct Run {
 
 impl Run {
     /// Adds a page at either end; what was there before if it is no neighbour.
-    fn add(&mut self, page: u64, length: u64) -> Option<Self> {
+    fn add(&mut self, page: u64) -> Option<Self> {
         if self.length != 0 && page == self.start + self.length {
-            self.length += length;
+            self.length += PAGE;
             return None;
         }
-        if self.length != 0 && page + length == self.start {
-            *self = Self {
-                start: page,
-                length: self.length + length,
-            };
+        if self.length != 0 && page + PAGE == self.start {
+            self.start = page;
+            self.length += PAGE;
             return None;
         }
-        let before = std::mem::replace(
-            self,
-            Self {
-                start: page,
-                length,
-            },
-        );
+        let alone = Self {
+            start: page,
+            length: PAGE,
+        };
+        let before = std::mem::replace(self, alone);
         (before.length != 0).then_some(before)
     }
 }
@@ -187,45 +217,34 @@ impl VirtioDevice for Balloon {
         &[128, 128, 128]
     }
 
-    /// struct virtio_balloon_config: num_pages, actual.
+    /// struct virtio_balloon_config: num_pages, actual. A driver reads it when it begins, so a
+    /// target that stays needs no interrupt.
     fn read_config(&self, offset: u64, bytes: &mut [u8]) {
-        let [a, b, c, d] = self.target.target.load(Ordering::SeqCst).to_le_bytes();
-        let [e, f, g, h] = self.target.actual.load(Ordering::SeqCst).to_le_bytes();
+        let [a, b, c, d] = self.target.to_le_bytes();
+        let [e, f, g, h] = self.actual.to_le_bytes();
         read_space(&[a, b, c, d, e, f, g, h], offset, bytes);
     }
 
     fn write_config(&mut self, offset: u64, bytes: &[u8]) {
         if let (ACTUAL, [a, b, c, d, ..]) = (offset, bytes) {
-            let actual = u32::from_le_bytes([*a, *b, *c, *d]);
-            self.target.actual.store(actual, Ordering::SeqCst);
+            self.actual = u32::from_le_bytes([*a, *b, *c, *d]);
         }
     }
 
     fn serve(&mut self, _: Cause, queues: &mut Queues<'_>) -> Result<(), Malformed> {
-        let target = self.target.target.load(Ordering::SeqCst);
-        if target != self.told {
-            self.told = target;
-            queues.config_changed();
-        }
-        self.inflate(queues)?;
+        let mut turn = Turn {
+            runs: RUNS,
+            bytes: BYTES,
+        };
+        // Whoever has filled the balloon may wait for what is taken out of it.
         Self::deflate(queues)?;
-        self.report(queues)
-    }
-
-    fn host_events(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.target.doorbell.as_fd())
+        self.inflate(queues, &mut turn)?;
+        self.report(queues, &mut turn)
     }
 
     /// The pages in it are the guest's again (§5.5.5: all of them are to be usable).
     fn reset(&mut self) {
-        self.told = 0;
-        self.target.actual.store(0, Ordering::SeqCst);
-    }
-}
-
-impl fmt::Display for BalloonTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes given", self.given())
+        (self.actual, self.inflated, self.freed) = (0, 0, 0);
     }
 }
 
@@ -240,8 +259,12 @@ const REPORTING: u64 = 1 << 5;
 const ACTUAL: u64 = 4;
 /// The balloon's pages, whatever the guest's are.
 const PAGE: u64 = 4096;
-/// How many pages one chain gives at most, of which a longer one's rest is passed over: 64 MiB.
-const MOST_PAGES: usize = 1 << 14;
+/// The bytes of a page's number.
+const NUMBER: u64 = 4;
+/// How many runs of pages a turn frees at most: as many as Linux gives pages at a time.
+const RUNS: u32 = 256;
+/// After how many bytes a turn frees no other run.
+const BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -249,9 +272,8 @@ mod tests {
     use super::*;
     use crate::devices::Driven as _;
 
-    fn balloon() -> (Bench, BalloonTarget) {
-        let (balloon, target) = Balloon::new().unwrap();
-        (Bench::new(Box::new(balloon)), target)
+    fn balloon() -> Bench {
+        Bench::new(Box::new(Balloon::new(0x12_3456)))
     }
 
     fn give(bench: &mut Bench, numbers: &[u32]) -> Option<u32> {
@@ -261,46 +283,29 @@ mod tests {
     }
 
     /// Fills 64 KiB from 0x10_0000 above RAM's base on.
-    fn filled() -> (Bench, BalloonTarget) {
-        let (bench, target) = balloon();
+    fn filled() -> Bench {
+        let bench = balloon();
         bench.fill(0x10_0000, &[0xaa; 0x1_0000]);
-        (bench, target)
+        bench
     }
 
     #[test]
-    fn a_new_target_is_a_change_of_the_configuration() {
-        let (mut bench, target) = balloon();
-        target.ask(0x12_3456);
-        bench.mmio.serve(Cause::Host);
-        assert_eq!((bench.read(0x100), bench.read(0x60)), (0x123, 2));
-        bench.write(0x64, 2);
-        bench.mmio.serve(Cause::Host);
-        assert_eq!(bench.read(0x60), 0);
+    fn a_driver_finds_the_target_in_whole_pages_and_says_what_it_gave() {
+        let mut bench = balloon();
+        assert_eq!((bench.read(0x100), bench.read(0x104)), (0x123, 0));
         bench.write(0x104, 0x100);
-        assert_eq!((target.given(), bench.read(0x104)), (0x10_0000, 0x100));
+        assert_eq!((bench.read(0x100), bench.read(0x104)), (0x123, 0x100));
     }
 
     #[test]
     fn a_target_beyond_any_machine_is_as_much_as_can_be() {
-        let (mut bench, target) = balloon();
-        target.ask(u64::MAX);
+        let mut bench = Bench::untouched(Box::new(Balloon::new(u64::MAX)));
         assert_eq!(bench.read(0x100), u32::MAX);
     }
 
     #[test]
-    fn a_driver_that_comes_later_hears_of_the_target_too() {
-        let (mut bench, target) = balloon();
-        target.ask(4096);
-        bench.mmio.serve(Cause::Host);
-        bench.set_up(u64::MAX);
-        assert_eq!(bench.read(0x60), 0);
-        bench.mmio.serve(Cause::Doorbell);
-        assert_eq!(bench.read(0x60), 2);
-    }
-
-    #[test]
     fn pages_that_are_given_are_zero_and_the_rest_stays() {
-        let (mut bench, _) = filled();
+        let mut bench = filled();
         assert_eq!(give(&mut bench, &[0x4_0101, 0x4_0102, 0x4_0104]), Some(0));
         for (offset, byte) in [
             (0x10_0fff, 0xaa),
@@ -316,7 +321,7 @@ mod tests {
 
     #[test]
     fn pages_may_come_from_the_top_down_and_twice() {
-        let (mut bench, _) = filled();
+        let mut bench = filled();
         let pages = [0x4_0103, 0x4_0102, 0x4_0101, 0x4_0101];
         assert_eq!(give(&mut bench, &pages), Some(0));
         assert_eq!(bench.bytes::<1>(0x10_0fff), [0xaa]);
@@ -327,7 +332,7 @@ mod tests {
 
     #[test]
     fn pages_that_are_no_ram_are_passed_over() {
-        let (mut bench, _) = filled();
+        let mut bench = filled();
         let pages = [0, 0x3_ffff, 0x4_0400, u32::MAX, 0x4_0101];
         assert_eq!(give(&mut bench, &pages), Some(0));
         assert_eq!(bench.bytes::<1>(0x10_1000), [0]);
@@ -336,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_list_that_is_cut_gives_what_is_whole() {
-        let (mut bench, _) = filled();
+        let mut bench = filled();
         bench.fill(0x3000, &0x4_0101_u32.to_le_bytes());
         assert_eq!(bench.request(0, &[Piece::readable(0x3000, 7)]), Some(0));
         assert_eq!(bench.bytes::<1>(0x10_1000), [0]);
@@ -344,7 +349,7 @@ mod tests {
 
     #[test]
     fn pages_that_are_taken_back_are_usable() {
-        let (mut bench, _) = filled();
+        let mut bench = filled();
         give(&mut bench, &[0x4_0101]);
         assert_eq!(bench.request(1, &[Piece::readable(0x3000, 4)]), Some(0));
         bench.fill(0x10_1000, &[7]);
@@ -353,7 +358,7 @@ mod tests {
 
     #[test]
     fn free_pages_that_are_reported_go_back_whole_pages_only() {
-        let (mut bench, _) = filled();
+        let mut bench = filled();
         let pieces = [
             Piece::writable(0x10_2000, 0x2000),
             Piece::writable(0x10_8800, 0x1000),
@@ -371,11 +376,87 @@ mod tests {
         }
     }
 
+    /// Serves until nothing is left to do; how many turns that took.
+    fn finish(bench: &mut Bench) -> u32 {
+        let mut turns = 0;
+        while bench.rung() {
+            bench.mmio.serve(Cause::Doorbell);
+            turns += 1;
+        }
+        turns
+    }
+
+    #[test]
+    fn scattered_pages_take_more_than_one_turn_and_all_go_back() {
+        let mut bench = balloon();
+        bench.fill(0x10_0000, &[0xaa; 0x30_0000]);
+        // Every other page of 3 MiB: 384 runs.
+        let numbers: Vec<u32> = (0..384).map(|index| 0x4_0100 + index * 2).collect();
+        assert_eq!(give(&mut bench, &numbers), None);
+        assert_eq!(bench.bytes::<1>(0x10_0000), [0]);
+        assert_eq!(bench.bytes::<1>(0x10_0000 + 383 * 0x2000), [0xaa]);
+        assert_eq!(finish(&mut bench), 1);
+        assert_eq!(bench.take_used(0), Some((0, 0)));
+        for index in 0..384 {
+            let place = 0x10_0000 + index * 0x2000;
+            assert_eq!(bench.bytes::<1>(place), [0], "{index}");
+            assert_eq!(bench.bytes::<1>(place + 0x1000), [0xaa], "{index}");
+        }
+    }
+
+    #[test]
+    fn pages_outside_ram_take_their_time_too() {
+        let mut bench = balloon();
+        let numbers: Vec<u32> = (0..600).map(|index| index * 2).collect();
+        assert_eq!(give(&mut bench, &numbers), None);
+        assert_eq!(finish(&mut bench), 2);
+        assert_eq!(bench.take_used(0), Some((0, 0)));
+    }
+
+    #[test]
+    fn a_chain_that_shrinks_between_two_turns_is_done() {
+        let mut bench = balloon();
+        let numbers: Vec<u32> = (0..600).map(|index| index * 2).collect();
+        assert_eq!(give(&mut bench, &numbers), None);
+        bench.describe(0, 0, Piece::readable(0x3000, 4), None);
+        assert_eq!(finish(&mut bench), 1);
+        assert_eq!(bench.take_used(0), Some((0, 0)));
+    }
+
+    #[test]
+    fn much_that_is_reported_takes_more_than_one_turn() {
+        let mut bench = filled();
+        // 24 MiB: the same 3 MiB eight times.
+        let pieces = [Piece::writable(0x10_0000, 0x30_0000); 8];
+        assert_eq!(bench.request(2, &pieces), None);
+        assert_ne!(finish(&mut bench), 0);
+        assert_eq!(bench.take_used(2), Some((0, 0)));
+        assert_eq!(bench.bytes::<1>(0x10_0000), [0]);
+    }
+
+    #[test]
+    fn what_is_taken_out_does_not_wait_for_what_is_put_in() {
+        let mut bench = balloon();
+        let numbers: Vec<u32> = (0..600).map(|index| index * 2).collect();
+        assert_eq!(give(&mut bench, &numbers), None);
+        bench.offer(1, &[Piece::readable(0x4000, 4)]);
+        bench.mmio.serve(Cause::Doorbell);
+        assert_eq!(
+            (bench.take_used(0), bench.take_used(1)),
+            (None, Some((0, 0)))
+        );
+    }
+
     #[test]
     fn a_reset_empties_the_balloon() {
-        let (mut bench, target) = balloon();
+        let mut bench = balloon();
         bench.write(0x104, 5);
+        let numbers: Vec<u32> = (0..600).map(|index| index * 2).collect();
+        assert_eq!(give(&mut bench, &numbers), None);
         bench.set_up(u64::MAX);
-        assert_eq!(target.given(), 0);
+        assert_eq!((bench.read(0x100), bench.read(0x104)), (0x123, 0));
+        bench.fill(0x10_0000, &[0xaa]);
+        assert_eq!(give(&mut bench, &[0x4_0100]), Some(0));
+        assert_eq!(bench.bytes::<1>(0x10_0000), [0]);
     }
 }

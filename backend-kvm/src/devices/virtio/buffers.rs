@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use vm_memory::VolatileSlice;
 
 /// Some bytes of guest memory, in pieces. Reading and writing consume them from the front.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Buffers<'m> {
     pieces: VecDeque<VolatileSlice<'m>>,
     length: u64,

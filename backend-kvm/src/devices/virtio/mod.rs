@@ -1,4 +1,4 @@
-//! Virtio devices (VIRTIO 1.2), each in a slot of the board's MMIO transport.
+//! Virtio devices (VIRTIO 1.2, vsock by 1.3), each in a slot of the board's MMIO transport.
 //!
 //! ```text
 //! registers ──▶ VirtioMmio ──▶ Queues ──▶ VirtioDevice ──▶ file, tap, socket, …
@@ -26,17 +26,21 @@ mod net;
 mod queues;
 #[cfg(test)]
 mod testing;
+mod unix;
 mod vectored;
+mod vsock;
 
-pub use balloon::{Balloon, BalloonTarget};
+pub use balloon::Balloon;
 pub use block::{Access, Block, DiskError, RawFile, Room, Storage};
 pub use buffers::Buffers;
 pub use chain::{Chain, Head, Malformed};
-pub use console::{Console, ConsoleInput};
+pub use console::Console;
 pub use entropy::{Entropy, Random, SystemRandom};
 pub use mmio::{Vacant, VirtioMmio};
 pub use net::{Link, MacAddress, Network, Tap, TapError};
 pub use queues::Queues;
+pub use unix::{HostSocket, SocketError, SocketFile};
+pub use vsock::{GuestCid, Vsock};
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -52,6 +56,11 @@ pub trait VirtioDevice {
     /// transport are not its business.
     fn features(&self) -> u64 {
         0
+    }
+
+    /// Do these features go together? Some are nothing without others (§5.1.3.1, for one).
+    fn accepts(&self, _features: u64) -> bool {
+        true
     }
 
     /// The greatest size of each of its queues, powers of two up to 32 768.

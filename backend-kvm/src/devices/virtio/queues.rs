@@ -2,8 +2,10 @@
 //!
 //! What can be served at once is bounded: after [`BUDGET`] chains of one queue, [`BYTES`] in all,
 //! or the time that the transport gives, the rest waits for the other devices' turns, so that no
-//! guest keeps the I/O thread to one of them. While a queue is served its driver need not ring; it
-//! is asked to ring again when the queue is found empty.
+//! guest keeps the I/O thread to one of them. Whatever the other queues took, each has one chain in
+//! a turn, and what was begun is ended ([`Queues::pop_more`]): so every turn brings every queue
+//! forward. While a queue is served its driver need not ring; it is asked to ring again when the
+//! queue is found empty.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::{Duration, Instant};
@@ -82,18 +84,31 @@ impl<'a> Queues<'a> {
     /// # Errors
     /// What is available cannot be followed.
     pub fn pop(&mut self, queue: usize) -> Result<Option<Chain<'a>>, Malformed> {
+        let Some(turn) = self.turns.get_mut(queue) else {
+            return Ok(None);
+        };
+        let late = || self.until.is_some_and(|until| Instant::now() > until);
+        let begun = turn.left < BUDGET;
+        let hurry = self.hurry.load(Ordering::SeqCst);
+        if turn.left == 0 || hurry || begun && (self.bytes >= BYTES || late()) {
+            turn.exhausted = true;
+            return Ok(None);
+        }
+        self.pop_more(queue)
+    }
+
+    /// The next chain for what was begun with one that [`pop`](Queues::pop) gave: it is there
+    /// however long the turn has lasted. Who calls this knows how much it takes at most.
+    ///
+    /// # Errors
+    /// As of [`pop`](Queues::pop).
+    pub fn pop_more(&mut self, queue: usize) -> Result<Option<Chain<'a>>, Malformed> {
         let memory = self.memory.mapping();
         let (Some(Some(ring)), Some(turn)) =
             (self.queues.get_mut(queue), self.turns.get_mut(queue))
         else {
             return Ok(None);
         };
-        let hurry = self.hurry.load(Ordering::SeqCst);
-        let late = turn.left < BUDGET && self.until.is_some_and(|until| Instant::now() > until);
-        if turn.left == 0 || self.bytes >= BYTES || late || hurry {
-            turn.exhausted = true;
-            return Ok(None);
-        }
         // Twice, because the driver may have added one just before it was asked to ring. More
         // often only a driver that plays with its index makes it: it waits for another turn.
         for _ in 0..2 {
@@ -106,7 +121,7 @@ impl<'a> Queues<'a> {
                     ring.disable_notification(memory)
                         .map_err(|_| Malformed::Rings(queue))?;
                 }
-                turn.left -= 1;
+                turn.left = turn.left.saturating_sub(1);
                 let chain = Chain::read(queue, ring.max_size(), descriptors, memory)?;
                 self.bytes += chain.readable.length() + chain.writable.length();
                 return Ok(Some(chain));
@@ -120,14 +135,12 @@ impl<'a> Queues<'a> {
         Ok(None)
     }
 
-    /// Makes the chain that [`pop`](Queues::pop) returned last available to the device again.
+    /// Makes the chain that [`pop`](Queues::pop) returned last available to the device again. It
+    /// has had its place in this turn: looking at it took time too.
     pub fn put_back(&mut self, queue: usize, chain: Chain<'_>) {
         let Head(_) = chain.head;
-        if let (Some(Some(ring)), Some(turn)) =
-            (self.queues.get_mut(queue), self.turns.get_mut(queue))
-        {
+        if let Some(Some(ring)) = self.queues.get_mut(queue) {
             ring.go_to_previous_position();
-            turn.left += 1;
             let bytes = chain.readable.length() + chain.writable.length();
             self.bytes = self.bytes.saturating_sub(bytes);
         }

@@ -4,7 +4,8 @@
 //! ignored. The configuration space takes any width at any offset. What a driver must not do has
 //! no effect, or stops this device alone:
 //!
-//! - Features outside the offer, or without VERSION_1, leave FEATURES_OK clear.
+//! - Features outside the offer, without VERSION_1, or without others that they need, leave
+//!   FEATURES_OK clear.
 //! - A queue whose rings are crooked or not all in RAM does not become ready.
 //! - Status bits only come, until 0 is written; DRIVER_OK only after FEATURES_OK.
 //! - No queue is served before DRIVER_OK, nor after DEVICE_NEEDS_RESET or FAILED.
@@ -221,8 +222,10 @@ impl VirtioMmio {
             return self.reset_by_driver();
         }
         let mut added = value & WRITABLE_STATUS & !self.status;
-        let acceptable =
-            self.driver_features & !self.offered() == 0 && self.driver_features & VERSION_1 != 0;
+        let acceptable = self.driver_features & !self.offered() == 0
+            && self.driver_features & VERSION_1 != 0
+            && (self.engine.as_ref())
+                .is_some_and(|engine| engine.device.accepts(self.driver_features));
         if !acceptable {
             added &= !FEATURES_OK;
         }

@@ -6,7 +6,11 @@
 //! that the link is down, and the log once.
 //!
 //! Frames begin with a `struct virtio_net_hdr_v1` of twelve bytes, towards the link as towards the
-//! guest: it says what the two leave to each other (checksums, segments).
+//! guest: it says what the two leave to each other (checksums, segments). A link may hold frames
+//! from before the driver that is there now, made for one that had accepted more: what this one has
+//! not accepted never reaches it (§5.1.6.4.1).
+//!
+//! The two directions take turns in going first, so that neither lives on what the other leaves.
 
 mod tap;
 
@@ -18,7 +22,11 @@ use std::os::fd::BorrowedFd;
 
 use log::warn;
 use virtio_bindings::virtio_net::{
-    VIRTIO_NET_F_MAC, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_STATUS, VIRTIO_NET_S_LINK_UP,
+    VIRTIO_NET_F_CSUM, VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO4,
+    VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6,
+    VIRTIO_NET_F_MAC, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_STATUS, VIRTIO_NET_HDR_F_NEEDS_CSUM,
+    VIRTIO_NET_HDR_GSO_ECN, VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_TCPV4,
+    VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_S_LINK_UP,
 };
 
 use super::{Chain, Kind, Malformed, Queues, VirtioDevice, read_space};
@@ -38,13 +46,14 @@ pub trait Link: fmt::Debug {
     /// Receives a frame with its header; its length. Too long a one is cut.
     ///
     /// # Errors
-    /// WouldBlock if there is none; others when the link is gone.
+    /// WouldBlock if there is none; EBADF, EBADFD and ENODEV when the link is gone.
     fn receive(&mut self, frame: &mut [u8]) -> io::Result<usize>;
 
     /// Sends a frame with its header.
     ///
     /// # Errors
-    /// WouldBlock if it has no room, InvalidInput if the header is wrong; others when it is gone.
+    /// WouldBlock if it has no room, InvalidInput if the header is wrong; EBADF, EBADFD and ENODEV
+    /// when it is gone.
     fn send(&mut self, frame: &[u8]) -> io::Result<()>;
 
     /// What becomes readable when there is a frame.
@@ -61,12 +70,20 @@ pub struct Network<L> {
     link: L,
     address: MacAddress,
     state: State,
-    buffers: Received,
+    /// The features that the driver has accepted.
+    accepted: u64,
+    /// The link has not heard of them yet.
+    unsettled: bool,
+    first: Direction,
     /// Its first `held` bytes are a frame that waits for the guest's buffers.
-    frame: Box<[u8]>,
+    incoming: Box<[u8]>,
     held: usize,
+    /// Where a frame of the guest's lies while it is sent.
+    outgoing: Box<[u8]>,
     /// Whether the link may have a frame.
     readable: bool,
+    /// That frames are lost was told.
+    reported: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,13 +93,10 @@ enum State {
     Gone,
 }
 
-/// How a driver takes frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Received {
-    /// Each in a buffer of its own.
-    Whole,
-    /// In as many as it takes (VIRTIO_NET_F_MRG_RXBUF).
-    Merged,
+enum Direction {
+    ToGuest,
+    ToLink,
 }
 
 impl<L: Link> Network<L> {
@@ -92,30 +106,48 @@ impl<L: Link> Network<L> {
             link,
             address,
             state: State::Up,
-            buffers: Received::Whole,
-            frame: vec![0; MOST].into(),
+            accepted: 0,
+            unsettled: false,
+            first: Direction::ToGuest,
+            incoming: vec![0; MOST].into(),
             held: 0,
+            outgoing: vec![0; MOST].into(),
             readable: true,
+            reported: false,
+        }
+    }
+
+    /// Tells the link what the driver takes. Where that fails, frames come as before, and those
+    /// that the driver does not take are dropped.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.unsettled)
+            && self.state == State::Up
+            && let Err(error) = self.link.accept(self.accepted & self.link.features())
+            && !std::mem::replace(&mut self.reported, true)
+        {
+            warn!(
+                "a guest's network card cannot agree with its link on offloads: {error}; frames \
+                 may be lost, and this is not reported again"
+            );
         }
     }
 
     /// Sends what the driver has made available.
     fn transmit(&mut self, queues: &mut Queues<'_>) -> Result<(), Malformed> {
-        let mut frame = [0; MOST];
         while let Some(mut chain) = queues.pop(TRANSMIT)? {
-            let length = chain.readable.read(&mut frame);
+            let length = chain.readable.read(&mut self.outgoing);
             // A frame without a header, or longer than any, is nobody's.
             if length >= HEADER && chain.readable.length() == 0 {
-                self.send(&frame[..length], queues);
+                self.send(length, queues);
             }
             queues.complete(TRANSMIT, chain.head, 0)?;
         }
         Ok(())
     }
 
-    fn send(&mut self, frame: &[u8], queues: &mut Queues<'_>) {
+    fn send(&mut self, length: usize, queues: &mut Queues<'_>) {
         if self.state == State::Up
-            && let Err(error) = self.link.send(frame)
+            && let Err(error) = self.link.send(&self.outgoing[..length])
         {
             self.note(&error, queues);
         }
@@ -141,12 +173,13 @@ impl<L: Link> Network<L> {
         if !self.readable || self.state == State::Gone {
             return false;
         }
-        match self.link.receive(&mut self.frame) {
+        match self.link.receive(&mut self.incoming) {
             Ok(length) => {
                 self.held = length;
                 true
             }
             Err(error) => {
+                // Whatever it was, the next frame's arrival says that there is one.
                 self.readable = error.kind() == io::ErrorKind::Interrupted;
                 self.note(&error, queues);
                 false
@@ -154,38 +187,40 @@ impl<L: Link> Network<L> {
         }
     }
 
-    /// Delivers the frame that is held; whether it is gone, be it dropped.
+    /// Delivers the frame that is held; whether it is gone, be it dropped. The turn's bounds are
+    /// looked at before a frame and not within one: a frame that needs more than they leave would
+    /// never arrive.
     fn deliver(&mut self, queues: &mut Queues<'_>) -> Result<bool, Malformed> {
         let length = self.held;
-        if length < HEADER {
+        if length < HEADER || !self.take_header() {
             return Ok(true);
         }
+        let most = match self.accepted & MERGED {
+            0 => 1,
+            _ => MOST_BUFFERS,
+        };
         let mut chains: Vec<Chain<'_>> = Vec::new();
         let mut room = 0;
         while room < length as u64 {
-            let most = match self.buffers {
-                Received::Whole => 1,
-                Received::Merged => MOST_BUFFERS,
-            };
             if chains.len() == most {
                 // It will never fit.
                 put_back(queues, chains);
                 return Ok(true);
             }
-            match queues.pop(RECEIVE)? {
-                Some(chain) => {
-                    room += chain.writable.length();
-                    chains.push(chain);
-                }
-                None => {
-                    put_back(queues, chains);
-                    return Ok(false);
-                }
-            }
+            let next = match chains.is_empty() {
+                true => queues.pop(RECEIVE)?,
+                false => queues.pop_more(RECEIVE)?,
+            };
+            let Some(chain) = next else {
+                put_back(queues, chains);
+                return Ok(false);
+            };
+            room += chain.writable.length();
+            chains.push(chain);
         }
         let count = u16::try_from(chains.len()).unwrap_or(u16::MAX);
-        self.frame[NUM_BUFFERS..HEADER].copy_from_slice(&count.to_le_bytes());
-        let mut rest = &self.frame[..length];
+        self.incoming[NUM_BUFFERS..HEADER].copy_from_slice(&count.to_le_bytes());
+        let mut rest = &self.incoming[..length];
         for mut chain in chains {
             let written = chain.writable.write(rest);
             rest = &rest[written..];
@@ -195,18 +230,49 @@ impl<L: Link> Network<L> {
         Ok(true)
     }
 
-    /// What an error of the link's means: that it waits, that one frame is lost, or its end.
+    /// Whether the driver takes a frame with the header of the one that is held. To a driver that
+    /// leaves no checksum undone the flags say nothing.
+    fn take_header(&mut self) -> bool {
+        let has = |feature: u32| self.accepted & 1 << feature != 0;
+        let (flags, segments) = (u32::from(self.incoming[0]), u32::from(self.incoming[1]));
+        let segments_taken = match segments & !VIRTIO_NET_HDR_GSO_ECN {
+            VIRTIO_NET_HDR_GSO_NONE => true,
+            VIRTIO_NET_HDR_GSO_TCPV4 => has(VIRTIO_NET_F_GUEST_TSO4),
+            VIRTIO_NET_HDR_GSO_TCPV6 => has(VIRTIO_NET_F_GUEST_TSO6),
+            _ => false,
+        };
+        let congestion_taken =
+            segments & VIRTIO_NET_HDR_GSO_ECN == 0 || has(VIRTIO_NET_F_GUEST_ECN);
+        let checksums_taken = has(VIRTIO_NET_F_GUEST_CSUM);
+        if !checksums_taken {
+            self.incoming[0] = 0;
+        }
+        segments_taken
+            && congestion_taken
+            && (checksums_taken || flags & VIRTIO_NET_HDR_F_NEEDS_CSUM == 0)
+    }
+
+    /// What an error of the link's means: that it waits, that a frame is lost, or its end.
     fn note(&mut self, error: &io::Error, queues: &mut Queues<'_>) {
         use io::ErrorKind::{Interrupted, InvalidInput, WouldBlock};
-        if matches!(error.kind(), WouldBlock | Interrupted | InvalidInput) {
-            return;
+        match (error.kind(), error.raw_os_error()) {
+            (WouldBlock | Interrupted | InvalidInput, _) => {}
+            (_, Some(libc::EBADF | libc::EBADFD | libc::ENODEV)) => {
+                self.state = State::Gone;
+                queues.config_changed();
+                warn!(
+                    "a guest's network card has lost its link: {error}; the guest is told that \
+                     the link is down, and the machine goes on"
+                );
+            }
+            _ if !std::mem::replace(&mut self.reported, true) => {
+                warn!(
+                    "a guest's network card loses frames: {error}; the machine goes on, and this \
+                     is not reported again"
+                );
+            }
+            _ => {}
         }
-        self.state = State::Gone;
-        queues.config_changed();
-        warn!(
-            "a guest's network card has lost its link: {error}; the guest is told that the link is \
-             down, and the machine goes on"
-        );
     }
 
     /// struct virtio_net_config, as far as it is offered (§5.1.4).
@@ -244,20 +310,35 @@ impl<L: Link> VirtioDevice for Network<L> {
         read_space(&self.config(), offset, bytes);
     }
 
+    /// §5.1.3.1.
+    fn accepts(&self, features: u64) -> bool {
+        let has = |feature: u32| features & 1 << feature != 0;
+        NEEDS
+            .iter()
+            .all(|(feature, needed)| !has(*feature) || needed.iter().any(|feature| has(*feature)))
+    }
+
+    /// The link hears of it on the I/O thread: the kernel may make whoever tells it wait.
     fn activate(&mut self, features: u64) {
-        self.buffers = match features & MERGED {
-            0 => Received::Whole,
-            _ => Received::Merged,
-        };
-        if let Err(error) = self.link.accept(features & self.link.features()) {
-            warn!("a guest's network card works without offloads: {error}");
-        }
+        self.accepted = features;
+        self.unsettled = true;
     }
 
     fn serve(&mut self, cause: Cause, queues: &mut Queues<'_>) -> Result<(), Malformed> {
         self.readable |= cause == Cause::Host;
-        self.transmit(queues)?;
-        self.receive(queues)
+        self.settle();
+        match self.first {
+            Direction::ToGuest => {
+                self.first = Direction::ToLink;
+                self.receive(queues)?;
+                self.transmit(queues)
+            }
+            Direction::ToLink => {
+                self.first = Direction::ToGuest;
+                self.transmit(queues)?;
+                self.receive(queues)
+            }
+        }
     }
 
     fn host_events(&self) -> Option<BorrowedFd<'_>> {
@@ -267,7 +348,7 @@ impl<L: Link> VirtioDevice for Network<L> {
     fn reset(&mut self) {
         self.held = 0;
         self.readable = true;
-        self.buffers = Received::Whole;
+        self.accepted = 0;
     }
 }
 
@@ -283,6 +364,22 @@ const MOST: usize = HEADER + 14 + 65_535;
 const MOST_BUFFERS: usize = 256;
 /// How many frames are received before other devices have their turn.
 const FRAMES: usize = 256;
+
+/// Features, and those of which each needs one.
+const NEEDS: [(u32, &[u32]); 6] = [
+    (VIRTIO_NET_F_GUEST_TSO4, &[VIRTIO_NET_F_GUEST_CSUM]),
+    (VIRTIO_NET_F_GUEST_TSO6, &[VIRTIO_NET_F_GUEST_CSUM]),
+    (
+        VIRTIO_NET_F_GUEST_ECN,
+        &[VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6],
+    ),
+    (VIRTIO_NET_F_HOST_TSO4, &[VIRTIO_NET_F_CSUM]),
+    (VIRTIO_NET_F_HOST_TSO6, &[VIRTIO_NET_F_CSUM]),
+    (
+        VIRTIO_NET_F_HOST_ECN,
+        &[VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6],
+    ),
+];
 
 const MERGED: u64 = 1 << VIRTIO_NET_F_MRG_RXBUF;
 const OWN_FEATURES: u64 = 1 << VIRTIO_NET_F_MAC | 1 << VIRTIO_NET_F_STATUS | MERGED;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::super::testing::{Bench, Piece};
 use super::*;
@@ -18,7 +19,8 @@ struct Wire {
 struct Ends {
     incoming: VecDeque<Vec<u8>>,
     sent: Vec<Vec<u8>>,
-    failing: Option<io::ErrorKind>,
+    /// An errno.
+    failing: Option<i32>,
     accepted: Option<u64>,
 }
 
@@ -29,15 +31,16 @@ impl Wire {
 
     fn check(&self) -> io::Result<()> {
         match self.ends().failing {
-            Some(kind) => Err(kind.into()),
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
             None => Ok(()),
         }
     }
 }
 
 impl Link for Wire {
+    /// Checksums and IPv4's segments, both ways.
     fn features(&self) -> u64 {
-        0b11
+        0x883
     }
 
     fn accept(&mut self, features: u64) -> io::Result<()> {
@@ -113,9 +116,9 @@ fn the_configuration_has_the_address_and_a_link_that_is_up() {
         (bench.read(0x100), bench.read(0x104)),
         (0x0100_5452, 0x0001_0302)
     );
-    assert_eq!(wire.ends().accepted, Some(0b11));
+    assert_eq!(wire.ends().accepted, Some(0x883));
     let features = Network::new(wire, MacAddress([0; 6])).features();
-    assert_eq!(features, 1 << 5 | 1 << 15 | 1 << 16 | 0b11);
+    assert_eq!(features, 1 << 5 | 1 << 15 | 1 << 16 | 0x883);
 }
 
 #[test]
@@ -216,9 +219,9 @@ fn a_flood_of_frames_ends_with_the_turn() {
 
 #[test]
 fn a_link_without_room_loses_the_frame_and_nothing_else() {
-    for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::InvalidInput] {
+    for errno in [libc::EAGAIN, libc::EINVAL, libc::ENOMEM, libc::EIO] {
         let (mut bench, wire) = merged();
-        wire.ends().failing = Some(kind);
+        wire.ends().failing = Some(errno);
         assert_eq!(bench.request(1, &[Piece::readable(0x1000, 60)]), Some(0));
         assert_eq!(bench.read(0x104), 0x0001_0302);
         wire.ends().failing = None;
@@ -228,15 +231,117 @@ fn a_link_without_room_loses_the_frame_and_nothing_else() {
 }
 
 #[test]
+fn a_link_that_fails_to_receive_is_asked_again_when_it_has_another_frame() {
+    let (mut bench, wire) = whole();
+    buffers(&mut bench, &[2000, 2000]);
+    wire.ends().failing = Some(libc::ENOMEM);
+    arrive(&mut bench, &wire, [frame(1)]);
+    assert_eq!((bench.take_used(0), bench.rung()), (None, false));
+    wire.ends().failing = None;
+    arrive(&mut bench, &wire, [frame(2)]);
+    assert_eq!(bench.take_used(0), Some((0, 13)));
+    assert_eq!(bench.take_used(0), Some((1, 14)));
+    assert_eq!(bench.read(0x104), 0x0001_0302);
+}
+
+#[test]
 fn a_link_that_is_gone_is_down_and_the_driver_is_told() {
-    let (mut bench, wire) = merged();
-    wire.ends().failing = Some(io::ErrorKind::Other);
-    bench.mmio.serve(Cause::Host);
-    assert_eq!((bench.read(0x104), bench.read(0x60)), (0x0000_0302, 2));
-    for _ in 0..3 {
-        assert_eq!(bench.request(1, &[Piece::readable(0x1000, 60)]), Some(0));
+    for errno in [libc::EBADF, libc::EBADFD, libc::ENODEV] {
+        let (mut bench, wire) = merged();
+        wire.ends().failing = Some(errno);
+        bench.mmio.serve(Cause::Host);
+        assert_eq!((bench.read(0x104), bench.read(0x60)), (0x0000_0302, 2));
+        for _ in 0..3 {
+            assert_eq!(bench.request(1, &[Piece::readable(0x1000, 60)]), Some(0));
+        }
+        assert_eq!(bench.status(), 0xf);
     }
-    assert_eq!(bench.status(), 0xf);
+}
+
+#[test]
+fn a_frame_in_many_buffers_arrives_in_a_turn_that_has_no_time() {
+    let (mut bench, wire) = merged();
+    bench.mmio.set_turn(Duration::ZERO);
+    buffers(&mut bench, &[100, 100, 100]);
+    arrive(&mut bench, &wire, [frame(250)]);
+    assert_eq!(bench.take_used(0), Some((0, 100)));
+    assert_eq!(bench.take_used(0), Some((1, 100)));
+    assert_eq!(bench.take_used(0), Some((2, 62)));
+}
+
+#[test]
+fn a_frame_arrives_in_every_turn_however_much_is_sent() {
+    for first in 0..2 {
+        let (mut bench, wire) = merged();
+        for _ in 0..first {
+            bench.mmio.serve(Cause::Doorbell);
+        }
+        // 16 MiB, as much as one turn has.
+        for index in 0..8 {
+            let next = (index < 7).then_some(index + 1);
+            bench.describe(1, index, Piece::readable(0x10_0000, 0x20_0000), next);
+        }
+        bench.make_available(1, 0);
+        buffers(&mut bench, &[100, 100, 100]);
+        arrive(&mut bench, &wire, [frame(250)]);
+        assert_eq!(bench.take_used(1), Some((0, 0)));
+        assert_eq!(bench.take_used(0), Some((0, 100)));
+    }
+}
+
+#[test]
+fn features_that_need_others_are_not_accepted_without_them() {
+    let (mut bench, _) = merged();
+    // GUEST_TSO4 without GUEST_CSUM, HOST_TSO4 without CSUM; then each with what it needs.
+    for (features, status) in [(0x80, 0x3), (0x800, 0x3), (0x82, 0xb), (0x801, 0xb)] {
+        for status in [0, 1, 3] {
+            bench.write(0x70, status);
+        }
+        for (half, features) in [(1, 1), (0, features)] {
+            bench.write(0x24, half);
+            bench.write(0x20, features);
+        }
+        bench.write(0x70, 0xb);
+        assert_eq!(bench.status(), status, "{features:#x}");
+    }
+}
+
+#[test]
+fn what_the_driver_has_not_accepted_never_reaches_it() {
+    let with = |flags, segments| {
+        let mut frame = frame(4);
+        (frame[0], frame[1]) = (flags, segments);
+        frame
+    };
+    let frames = || {
+        [
+            with(1, 0),
+            with(0, 1),
+            with(0, 4),
+            with(0, 0x81),
+            with(0, 3),
+            with(2, 0),
+        ]
+    };
+    // A driver without offloads, such as a boot loader's, after one with all of them.
+    let (mut bench, wire) = merged();
+    bench.set_up(1 << 32 | 1 << 15);
+    buffers(&mut bench, &[100; 6]);
+    arrive(&mut bench, &wire, frames());
+    assert_eq!(wire.ends().accepted, Some(0));
+    assert_eq!(bench.take_used(0), Some((0, 16)));
+    assert_eq!(bench.take_used(0), None);
+    assert_eq!(bench.bytes::<2>(0x1000), [0, 0]);
+    // One that takes checksums and IPv4's segments.
+    let (mut bench, wire) = merged();
+    buffers(&mut bench, &[100; 6]);
+    arrive(&mut bench, &wire, frames());
+    for (head, header) in [(0, [1, 0]), (1, [0, 1]), (2, [2, 0])] {
+        assert_eq!(bench.take_used(0), Some((head, 16)));
+        let place = (u64::from(head) + 1) * 0x1000;
+        assert_eq!(bench.bytes::<2>(place), header);
+    }
+    assert_eq!(bench.take_used(0), None);
 }
 
 #[test]

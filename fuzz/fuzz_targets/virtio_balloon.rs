@@ -1,0 +1,5 @@
+//! `virtio_balloon` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vambrace_fuzz::virtio_balloon(data));
