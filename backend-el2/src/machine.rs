@@ -169,9 +169,6 @@ impl Machine {
 
     /// Puts image and device tree into RAM; the guest's counter starts now.
     fn load(&self) {
-        // What caches hold of a former life, or of whoever had this RAM before, must not be written
-        // back over what the guest writes past them, its MMU off.
-        self.memory.clean(0, self.memory.guest().size());
         for segment in &self.image.segments {
             let offset = segment.place.start() - RAM_BASE;
             self.memory
@@ -179,6 +176,9 @@ impl Machine {
         }
         let offset = self.image.device_tree - RAM_BASE;
         self.memory.fill(offset, &self.device_tree, 0);
+        // The guest begins without caches. It is to see all of this, and what they hold of a former
+        // life, or of whoever had this RAM before, must not be written back over what it writes.
+        self.memory.clean(0, self.memory.guest().size());
         self.counter_offset.store(cpu::counter(), Ordering::Relaxed);
     }
 }

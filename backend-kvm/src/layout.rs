@@ -7,9 +7,11 @@
 //! 0x0000_0000 ┌──────────────────────────┐
 //!             │ flash (--bios)           │  64 MiB at most, read-only
 //! 0x0800_0000 ├──────────────────────────┤
-//!             │ GICv3 distributor        │  64 KiB
+//!             │ GIC distributor          │  64 KiB; of a GICv2 4 KiB of them
 //! 0x0801_0000 ├──────────────────────────┤
-//!             │ (GICv2 frames, ITS)      │  not populated
+//!             │ GICv2 CPU interface      │  8 KiB of 64, where there is one
+//! 0x0808_0000 ├──────────────────────────┤
+//!             │ GICv3 ITS                │  128 KiB, where there is one
 //! 0x080A_0000 ├──────────────────────────┤
 //!             │ GICv3 redistributors     │  128 KiB a vCPU, the first 123
 //! 0x0900_0000 ├──────────────────────────┤
@@ -77,6 +79,17 @@ pub enum LayoutError {
         /// The width of the guest's physical addresses.
         bits: u8,
     },
+}
+
+/// The interrupt controller of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InterruptController {
+    /// A GICv2, with a distributor and a CPU interface (IHI0048).
+    GicV2,
+    /// A GICv3, with a distributor and a redistributor for each vCPU (IHI0069).
+    GicV3,
+    /// The same, and an ITS, which makes interrupts of messages.
+    GicV3WithIts,
 }
 
 /// Some neighbouring GICv3 redistributors, one for each vCPU.
@@ -202,8 +215,14 @@ pub const PMU_PPI: u32 = 7;
 pub const FLASH: Region = Region::fixed(0, 64 << 20);
 /// That and the bank behind it, where firmware looks for its variables.
 pub const FLASH_BANKS: Region = Region::fixed(0, 128 << 20);
-/// The GICv3 distributor.
+/// The GIC's distributor. Of a GICv2's frame only the first 4 KiB are used.
 pub const GIC_DISTRIBUTOR: Region = Region::fixed(0x0800_0000, 0x1_0000);
+/// A GICv2's CPU interface. Of its frame only the first 8 KiB are used.
+pub const GIC_CPU_INTERFACE: Region = Region::fixed(0x0801_0000, 0x1_0000);
+/// A GICv3's ITS: its control frame and its translation frame.
+pub const GIC_ITS: Region = Region::fixed(0x0808_0000, 0x2_0000);
+/// How many vCPUs a GICv2 serves.
+pub const GIC_V2_VCPUS: u16 = 8;
 /// One vCPU's redistributor: its RD_base and SGI_base frames.
 pub const REDISTRIBUTOR_SIZE: u64 = 0x2_0000;
 /// How many redistributors fit below the PL011.
@@ -295,6 +314,35 @@ mod tests {
             redistributors(512, 0x1_0000_0000)[1],
             (0x1_4000_0000, 0x30a_0000, 389) // RAM ends at 5 GiB exactly
         );
+    }
+
+    #[test]
+    fn no_two_parts_of_the_board_share_an_address() {
+        let ram = Region::new(RAM_BASE, 0x800_0000).unwrap();
+        let high = Layout::new(512, ram).unwrap();
+        let mut parts = vec![
+            FLASH_BANKS,
+            GIC_DISTRIBUTOR,
+            GIC_CPU_INTERFACE,
+            GIC_ITS,
+            PL011,
+            PL031,
+            PL061,
+            STOLEN_TIME,
+            VIRTIO_MMIO,
+            ram,
+        ];
+        parts.extend(high.redistributors().map(|part| part.region));
+        parts.sort_by_key(|part| part.base());
+        for pair in parts.windows(2) {
+            assert!(pair[0].end() <= pair[1].base(), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn the_its_lies_right_below_the_redistributors() {
+        assert_eq!(GIC_ITS.base().value(), 0x0808_0000);
+        assert_eq!(GIC_ITS.end().value(), 0x080a_0000);
     }
 
     #[test]

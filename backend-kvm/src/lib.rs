@@ -28,5 +28,7 @@ pub mod machine;
 pub mod memory;
 pub mod outlet;
 pub mod probe;
+pub mod sandbox;
 pub mod sys;
+pub mod threads;
 mod vcpu;

@@ -9,8 +9,9 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::threads;
 
 /// A queue of bytes before a writer. Clones are ways into the same one; with the last of them the
 /// writer goes too, once it has what was written.
@@ -72,9 +73,7 @@ impl Outlet {
             return Ok(());
         };
         let queue = Arc::clone(&self.0.0);
-        thread::Builder::new()
-            .name("console output".into())
-            .spawn(move || queue.write_out(output))?;
+        threads::named("console output").spawn(move || queue.write_out(output))?;
         Ok(())
     }
 
@@ -242,6 +241,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::thread;
 
     use super::*;
 

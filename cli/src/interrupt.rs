@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
+use vambrace_kvm::threads;
 use vambrace_lab::Cancel;
 
 use crate::failure::Failure;
@@ -36,7 +37,7 @@ impl Interrupt {
         let watched = watched.chain((!ignores_hangup()).then_some(SIGHUP));
         let mut signals = Signals::new(watched).map_err(failed)?;
         let (told, seen) = (cancel.clone(), Arc::clone(&signal));
-        std::thread::spawn(move || {
+        let watching = threads::named("signals").spawn(move || {
             for number in &mut signals {
                 if seen.swap(number, Ordering::SeqCst) != 0 {
                     terminal::restore();
@@ -46,6 +47,7 @@ impl Interrupt {
                 act(&told);
             }
         });
+        watching.map_err(failed)?;
         Ok(Self { cancel, signal })
     }
 

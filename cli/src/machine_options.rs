@@ -1,12 +1,16 @@
 //! Options of a machine that several commands take.
 
+use std::io;
 use std::str::FromStr;
 
 use vambrace_core::firmware::{self, KvmGeneration};
 use vambrace_core::psci::PsciVersion;
+use vambrace_kvm::devices::Unclaimed;
 use vambrace_kvm::image::Version;
 use vambrace_kvm::layout::MAXIMUM_VCPUS;
-use vambrace_kvm::machine::{Config, Features, FirmwareKind, OnReset, SeedChoice};
+use vambrace_kvm::machine::{
+    AttachError, Config, Devices, Features, FirmwareKind, OnReset, SeedChoice,
+};
 use vambrace_kvm::sys::CpuList;
 
 use crate::failure::Failure;
@@ -140,6 +144,8 @@ pub(crate) fn config(vcpus: u16, memory: u64) -> Config {
         dialect: firmware::Dialect::Specification,
         psci_version: None,
         features: Features::empty(),
+        gic: None,
+        its: None,
         contents: Vec::new(),
         seeds: SeedChoice::Absent,
         reset: OnReset::Reboot {
@@ -192,6 +198,25 @@ impl LeastPsci {
             (Some(version), None) => Self::Raised(version),
             (None, _) | (_, Some(_)) => Self::Unmet,
         }
+    }
+}
+
+/// What every machine has: a console, of which so many bytes are kept, and a clock.
+pub(crate) fn board(
+    output: Box<dyn io::Write + Send>,
+    console_limit: u64,
+    unclaimed: Unclaimed,
+) -> Result<Devices, AttachError> {
+    let mut devices = Devices::new(output, console_limit, unclaimed);
+    devices.add_real_time_clock()?;
+    Ok(devices)
+}
+
+/// What an access where no device is comes to.
+pub(crate) fn unclaimed(strict_mmio: bool) -> Unclaimed {
+    match strict_mmio {
+        true => Unclaimed::ExternalAbort,
+        false => Unclaimed::ZeroAndIgnored,
     }
 }
 

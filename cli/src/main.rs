@@ -13,6 +13,7 @@ mod el2;
 mod ending;
 mod failure;
 mod files;
+mod gic_options;
 mod host;
 mod host_choice;
 mod interrupt;
@@ -30,11 +31,17 @@ mod terminal;
 mod test;
 mod under_contract;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use failure::Failure;
+
+/// What a machine takes to start is mostly small pieces that live shortly: musl's own allocator maps and
+/// unmaps pages for them again and again.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 /// Runs bare-metal arm64 guests as tests, on real KVM, from any Linux machine.
 #[derive(Debug, Parser)]
@@ -77,7 +84,7 @@ fn main() -> ExitCode {
 }
 
 fn outcome() -> Result<u8, Failure> {
-    let line = Arguments::command()
+    let line = command(std::env::args_os().nth(1).as_deref())
         .try_get_matches()
         .map_err(Failure::Usage)?;
     let arguments = Arguments::from_arg_matches(&line).map_err(Failure::Usage)?;
@@ -85,6 +92,19 @@ fn outcome() -> Result<u8, Failure> {
         .subcommand()
         .expect("there is no call without a command");
     arguments.command.run(of_command)
+}
+
+/// What is understood where `first` is the first word. All options of all commands take longer to think of
+/// than a machine takes to start, so those that start one have to do with their own.
+fn command(first: Option<&OsStr>) -> clap::Command {
+    let command = match first.and_then(OsStr::to_str) {
+        Some("run") => run::Arguments::augment_args(clap::Command::new("run")),
+        Some("boot") => boot::Arguments::augment_args(clap::Command::new("boot")),
+        _ => return Arguments::command(),
+    };
+    clap::Command::new("vambrace")
+        .subcommand_required(true)
+        .subcommand(command)
 }
 
 /// What goes wrong is told once unless `filters` say otherwise. virtio-queue is not heard: a guest can
@@ -139,5 +159,30 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_is_the_same_among_all_and_alone() {
+        let told = |command: clap::Command, words: &[&str]| {
+            let words = ["vambrace"].iter().chain(words);
+            let line = command.try_get_matches_from(words);
+            match line.and_then(|line| Arguments::from_arg_matches(&line)) {
+                Ok(arguments) => format!("{arguments:?}"),
+                Err(error) => error.to_string(),
+            }
+        };
+        for words in [
+            &["run", "guest", "--vcpus=2"][..],
+            &["run"],
+            &["run", "--help"],
+            &["boot", "--kernel=k", "--cpus=4"],
+            &["boot", "--kernel=k", "--unknown"],
+            &["boot", "-h"],
+        ] {
+            let alone = command(Some(OsStr::new(words[0])));
+            assert_eq!(alone.get_subcommands().count(), 1);
+            assert_eq!(told(alone, words), told(Arguments::command(), words));
+        }
+        assert!(command(Some(OsStr::new("bo"))).get_subcommands().count() > 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use vambrace_kvm::devices::virtio::{
@@ -106,7 +106,12 @@ impl SharedOptions {
 }
 
 impl SocketFiles {
-    fn bind(&mut self, path: &std::path::Path) -> Result<HostSocket, Failure> {
+    /// The folders that they lie in.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(SocketFile::folder)
+    }
+
+    fn bind(&mut self, path: &Path) -> Result<HostSocket, Failure> {
         let bound = HostSocket::bind(path).map_err(|error| Failure::new(error.to_string()))?;
         let (socket, file) = bound;
         self.0.push(file);

@@ -81,6 +81,10 @@ pub(crate) fn lacking(contract: &Contract, claim: &Claim) -> Option<String> {
     if let Some(words) = claim.el2.as_deref().filter(|words| names_a_machine(words)) {
         return Some(format!("needs {words}"));
     }
+    let promised = contract.gic.kind;
+    if let Some(needed) = claim.needs.gic().filter(|needed| *needed != promised) {
+        return Some(format!("needs a {needed}"));
+    }
     let specification = ServedBy::Core(firmware::Dialect::Specification);
     match (claim.dialect, contract.served_by == specification) {
         (Some(NeededDialect::Specification), false) => {

@@ -47,8 +47,8 @@ impl Memory {
         self.guest
     }
 
-    /// Writes `content` into the guest's RAM, and zeroes behind it until `size` bytes are written, so
-    /// that a guest without caches sees them. No vCPU executes meanwhile.
+    /// Writes `content` into the guest's RAM, and zeroes behind it until `size` bytes are written. A
+    /// guest without caches sees them once they are [cleaned](Self::clean). No vCPU executes meanwhile.
     ///
     /// # Panics
     ///
@@ -65,7 +65,6 @@ impl Memory {
         let behind = unsafe { to.add(content.len()) };
         // SAFETY: As above.
         unsafe { ptr::write_bytes(behind, 0, rest) };
-        clean_and_invalidate(place);
     }
 
     /// Cleans and invalidates a range of the guest's RAM in every cache.

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use kvm_bindings::{
-    KVM_EXIT_HYPERCALL, KVM_EXIT_MMIO, kvm_create_device, kvm_device_attr, kvm_one_reg,
-    kvm_smccc_filter, kvm_userspace_memory_region, kvm_vcpu_init,
+    KVM_EXIT_HYPERCALL, KVM_EXIT_MMIO, KVM_EXIT_SYSTEM_EVENT, kvm_create_device, kvm_device_attr,
+    kvm_one_reg, kvm_smccc_filter, kvm_userspace_memory_region, kvm_vcpu_init,
 };
 use kvm_ioctls::{DeviceFd, Kvm, VcpuFd, VmFd};
 use libc::Ioctl;
@@ -21,6 +21,8 @@ use vambrace_kvm::layout::{GIC_DISTRIBUTOR, PL011, RAM_BASE};
 use vambrace_kvm::memory::GuestMemory;
 use vambrace_kvm::sys::RegisterId;
 use vm_memory::{GuestMemoryBackend as _, GuestMemoryRegion as _};
+
+use super::whole;
 
 /// Lets the host settle, prints the floors, runs each command, and prints the floors again.
 pub(crate) fn measure_around<'a>(
@@ -34,6 +36,10 @@ pub(crate) fn measure_around<'a>(
     for command in commands {
         let line = command.join(" ");
         println!("run: {line}");
+        if let Some((question, kind, command)) = whole::asked(command) {
+            whole::answer(question, kind, command)?;
+            continue;
+        }
         let status = Command::new(&command[0]).args(&command[1..]).status()?;
         if !status.success() {
             return Err(format!("`{line}` ended with {status}").into());
@@ -50,15 +56,43 @@ fn print_floors(kvm: &Kvm) -> Result<(), Error> {
     Ok(())
 }
 
+/// A monitor that does nothing: a VM with a GIC and a page of program, whose first instruction is
+/// SYSTEM_OFF.
+pub(crate) fn power_off() -> Result<(), Error> {
+    let kvm = Kvm::new()?;
+    let memory = GuestMemory::new(WHOLE_RAM)?;
+    let vm = kvm.create_vm_with_ipa_size(40)?;
+    map(&vm, &memory)?;
+    write(&memory, &POWERS_OFF_PROGRAM)?;
+    let mut vcpu = vm.create_vcpu(0)?;
+    let mut features = kvm_vcpu_init::default();
+    vm.get_preferred_target(&mut features)?;
+    features.features[0] = 1 << KVM_ARM_VCPU_PSCI_0_2;
+    vcpu.vcpu_init(&features)?;
+    let _gic = gic(&vm)?;
+    vcpu.set_one_reg(RegisterId::PC.raw(), &RAM_BASE.value().to_le_bytes())?;
+    // SAFETY: KVM_RUN takes no argument, and no reference into `kvm_run` is held across it.
+    succeeded(unsafe { libc::ioctl(vcpu.as_raw_fd(), KVM_RUN, 0) })?;
+    match vcpu.get_kvm_run().exit_reason {
+        KVM_EXIT_SYSTEM_EVENT => Ok(()),
+        reason => Err(format!("the guest ended with exit reason {reason}").into()),
+    }
+}
+
+fn write(memory: &GuestMemory, program: &[u32]) -> Result<(), Error> {
+    for (offset, instruction) in (0..).step_by(4).zip(program) {
+        let address = Ipa::new(RAM_BASE.value() + offset);
+        memory.write(address, &instruction.to_le_bytes())?;
+    }
+    Ok(())
+}
+
 /// The ticks of the guest's counter that [`ROUNDS`] exits take.
 fn ticks(kvm: &Kvm, floor: &Floor) -> Result<u64, Error> {
     let memory = GuestMemory::new(RAM)?;
     let vm = kvm.create_vm_with_ipa_size(40)?;
     map(&vm, &memory)?;
-    for (offset, instruction) in (0..).step_by(4).zip(floor.program) {
-        let address = Ipa::new(RAM_BASE.value() + offset);
-        memory.write(address, &instruction.to_le_bytes())?;
-    }
+    write(&memory, floor.program)?;
     let mut vcpu = vm.create_vcpu(0)?;
     let mut features = kvm_vcpu_init::default();
     vm.get_preferred_target(&mut features)?;
@@ -248,9 +282,17 @@ const CALLS: [u32; 8] = [
     0xcb15_02d6, //    sub  x22, x22, x21
     0xf900_0296, //    str  x22, [x20]
 ];
+const POWERS_OFF_PROGRAM: [u32; 3] = [
+    0x52b0_8000, //    mov  w0, #0x84000000
+    0x1100_2000, //    add  w0, w0, #8
+    0xd400_0002, //    hvc  #0
+];
 
+/// The word by which this program is the monitor that does nothing.
+pub(crate) const POWERS_OFF: &str = "--powers-off";
 const ROUNDS: u64 = 1000;
 const RAM: u64 = 4 << 20;
+const WHOLE_RAM: u64 = 256 << 20;
 /// Until the host's own start-up is over.
 const SETTLING: Duration = Duration::from_secs(20);
 const PSCI_VERSION: u32 = 0x8400_0000;
@@ -264,6 +306,7 @@ const KVM_ARM_VM_SMCCC_CTRL: u32 = 0;
 const KVM_ARM_VM_SMCCC_FILTER: u64 = 0;
 const KVM_SMCCC_FILTER_FWD_TO_USER: u8 = 2;
 const KVM_DEV_TYPE_ARM_VGIC_V3: u32 = 7;
+const KVM_ARM_VCPU_PSCI_0_2: u32 = 2;
 const GROUP_ADDRESS: u32 = 0;
 const TYPE_DISTRIBUTOR: u64 = 2;
 const TYPE_REDISTRIBUTORS: u64 = 3;

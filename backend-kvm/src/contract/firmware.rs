@@ -68,8 +68,7 @@ impl Order<'_> {
     pub(crate) fn forwarded(&self) -> &'static [(u32, u32)] {
         let services = self.contract.services;
         match self.contract.served_by {
-            ServedBy::Kernel if services.intersects(Services::DISCOVERY) => DISCOVERY,
-            ServedBy::Kernel => &[],
+            ServedBy::Kernel => forwarded_by_kernel(services),
             ServedBy::Core(_) => forwarded_to_core(services),
         }
     }
@@ -116,6 +115,14 @@ impl Order<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is answered here though KVM's own firmware is the guest's: what that only advertises.
+pub(crate) fn forwarded_by_kernel(services: Services) -> &'static [(u32, u32)] {
+    match services.intersects(Services::DISCOVERY) {
+        true => DISCOVERY,
+        false => &[],
     }
 }
 

@@ -50,6 +50,6 @@ pub use witness::{Confirmation, Difference, Refusal};
 
 pub use witness::Unkept;
 
-pub(crate) use firmware::forwarded_to_core;
+pub(crate) use firmware::{forwarded_by_kernel, forwarded_to_core};
 pub(crate) use order::{Order, USUAL_BITS, usual_vm, vcpu_features};
 pub(crate) use witness::{Failure, Strict, Witness};

@@ -166,6 +166,7 @@ impl Bus {
             .clear();
     }
 
+    #[inline]
     fn find(&self, address: Ipa, width: Width) -> Option<(&Place<dyn MmioDevice + Send>, u64)> {
         let after = self
             .entries
@@ -176,6 +177,7 @@ impl Bus {
         whole.then_some((&*entry.slot, offset))
     }
 
+    #[cold]
     fn refuse(&self, address: Ipa, width: Width, verb: &str) -> Served<()> {
         if self.unclaimed == Unclaimed::ExternalAbort {
             return Served::ExternalAbort;

@@ -26,6 +26,7 @@ mod pl031;
 mod pl061;
 mod place;
 pub mod virtio;
+mod words;
 mod worker;
 
 use std::sync::Arc;

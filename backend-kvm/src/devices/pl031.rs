@@ -4,8 +4,6 @@
 //! that. It is always enabled, as on QEMU. The alarm is raised when the counter reaches the match
 //! register after one of the two was written; a match register that lies behind is one turn of 32
 //! bits ahead. Where the host's clock is set, the alarm moves along with it.
-//!
-//! Registers are words, and only whole ones are accessed.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,7 +15,8 @@ use rustix::time::{
     timerfd_create, timerfd_settime,
 };
 
-use super::{Cause, Driven, MmioDevice};
+use super::words::WordRegisters;
+use super::{Cause, Driven, MmioDevice, words};
 use crate::address::Width;
 use crate::sys::Level;
 
@@ -136,8 +135,10 @@ impl<C: WallClock> Pl031<C> {
         }
         self.clock.wake_at(self.alarm);
     }
+}
 
-    fn read_register(&self, offset: u64) -> u32 {
+impl<C: WallClock> WordRegisters for Pl031<C> {
+    fn read_word(&mut self, offset: u64) -> u32 {
         match offset {
             DR => self.count(),
             MR => self.match_value,
@@ -151,7 +152,7 @@ impl<C: WallClock> Pl031<C> {
         }
     }
 
-    fn write_register(&mut self, offset: u64, value: u32) {
+    fn write_word(&mut self, offset: u64, value: u32) {
         match offset {
             MR => {
                 self.match_value = value;
@@ -171,16 +172,11 @@ impl<C: WallClock> Pl031<C> {
 
 impl<C: WallClock> MmioDevice for Pl031<C> {
     fn read(&mut self, offset: u64, width: Width) -> u64 {
-        match width == Width::Word && offset.is_multiple_of(4) {
-            true => self.read_register(offset).into(),
-            false => 0,
-        }
+        words::read(self, offset, width)
     }
 
     fn write(&mut self, offset: u64, width: Width, value: u64) {
-        if width == Width::Word && offset.is_multiple_of(4) {
-            self.write_register(offset, low(value));
-        }
+        words::write(self, offset, width, value);
     }
 
     fn line(&self) -> Level {
@@ -332,6 +328,19 @@ mod tests {
     }
 
     #[test]
+    fn a_driver_may_write_no_more_than_the_byte_that_a_register_has() {
+        let (mut clock, hands) = at(100);
+        clock.write(4, Width::Word, 101);
+        clock.write(0x10, Width::Byte, 1);
+        hands.set(101);
+        clock.serve(Cause::Host);
+        assert_eq!(clock.read(0x14, Width::Byte), 1);
+        assert_eq!(clock.line(), Level::High);
+        clock.write(0x1c, Width::Byte, 1);
+        assert_eq!(clock.line(), Level::Low);
+    }
+
+    #[test]
     fn an_alarm_for_this_second_comes_at_once() {
         let (mut clock, _) = at(100);
         write(&mut clock, 4, 100);
@@ -425,7 +434,10 @@ mod tests {
             for (what, offset, width, value) in steps {
                 let width = Width::from_bytes(1 << width).unwrap();
                 match what {
-                    0 => prop_assert!(clock.read(offset, width) <= 0xffff_ffff),
+                    0 => {
+                        let value = clock.read(offset, width);
+                        prop_assert_eq!(value, width.truncate(value));
+                    }
                     1 => clock.write(offset, width, value),
                     2 => hands.set(value),
                     _ => clock.serve(Cause::Host),

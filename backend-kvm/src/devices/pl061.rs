@@ -1,9 +1,11 @@
 //! PL061 GPIO (DDI 0190): eight pins, one of which is the machine's power button.
 //!
-//! As on QEMU's board the button is pin 3, which is high while it is pressed: for a tenth of a
-//! second. A guest with a driver for such buttons (gpio-keys) turns itself off.
+//! As on QEMU's board the button is pin 3, which is high while it is pressed. A guest with a driver
+//! for such buttons (gpio-keys) turns itself off. It looks at the pin some time after the edge, so
+//! the button is held until the guest has looked, and a tenth of a second more; a guest that does not
+//! look, for ten seconds. A time alone would do for no guest whose host is busy.
 //!
-//! Registers are words, of which the low byte counts; only whole words are accessed.
+//! Registers are words, of which the low byte counts.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::{Cause, Doorbell, Driven, MmioDevice};
+use super::words::WordRegisters;
+use super::{Cause, Doorbell, Driven, MmioDevice, words};
 use crate::address::Width;
 use crate::sys::Level;
 
@@ -98,19 +101,24 @@ impl Pl061 {
     }
 }
 
+impl WordRegisters for Pl061 {
+    fn read_word(&mut self, offset: u64) -> u32 {
+        self.read_register(offset).into()
+    }
+
+    fn write_word(&mut self, offset: u64, value: u32) {
+        let [byte, ..] = value.to_le_bytes();
+        self.write_register(offset, byte);
+    }
+}
+
 impl MmioDevice for Pl061 {
     fn read(&mut self, offset: u64, width: Width) -> u64 {
-        match width == Width::Word && offset.is_multiple_of(4) {
-            true => self.read_register(offset).into(),
-            false => 0,
-        }
+        words::read(self, offset, width)
     }
 
     fn write(&mut self, offset: u64, width: Width, value: u64) {
-        if width == Width::Word && offset.is_multiple_of(4) {
-            let [byte, ..] = value.to_le_bytes();
-            self.write_register(offset, byte);
-        }
+        words::write(self, offset, width, value);
     }
 
     fn line(&self) -> Level {
@@ -136,6 +144,8 @@ pub struct ButtonGpio {
     pressed: Arc<AtomicBool>,
     /// Expires when the button is to be let go.
     release: OwnedFd,
+    /// Is it held, and has the guest not looked?
+    is_unseen: bool,
 }
 
 /// Presses the machine's power button, from any thread. Clones are the same button.
@@ -146,7 +156,7 @@ pub struct PowerButton {
 }
 
 impl PowerButton {
-    /// Presses it, for a tenth of a second. A machine that does not run feels nothing.
+    /// Presses it until the guest has seen it. A machine that does not run feels nothing.
     pub fn press(&self) {
         self.pressed.store(true, Ordering::SeqCst);
         self.doorbell.ring();
@@ -165,27 +175,50 @@ impl ButtonGpio {
             gpio: Pl061::new(),
             pressed: Arc::clone(&pressed),
             release: timerfd_create(TimerfdClockId::Monotonic, flags)?,
+            is_unseen: false,
         };
         Ok((gpio, PowerButton { pressed, doorbell }))
     }
 
-    fn release_after(&self, nanoseconds: i64) -> io::Result<()> {
-        let after = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    fn hold(&mut self) {
+        self.gpio.drive(BUTTON, Level::High);
+        self.is_unseen = true;
+        self.release_after(UNSEEN);
+    }
+
+    fn release_after(&mut self, time: Timespec) {
         let when = Itimerspec {
-            it_interval: after(0),
-            it_value: after(nanoseconds),
+            it_interval: Timespec::default(),
+            it_value: time,
         };
-        timerfd_settime(&self.release, TimerfdTimerFlags::empty(), &when).map(drop)
+        if let Err(errno) = timerfd_settime(&self.release, TimerfdTimerFlags::empty(), &when) {
+            warn!(
+                "the power button is pressed for no time at all, which a guest may not notice: \
+                 this host cannot set a timer: {errno}"
+            );
+            self.let_go();
+        }
     }
 
     fn let_go(&mut self) {
+        self.is_unseen = false;
         self.gpio.drive(BUTTON, Level::Low);
+    }
+
+    /// Does an access to this register look at the button's pin?
+    fn looks(offset: u64) -> bool {
+        (DATA_FIRST..=DATA_LAST).contains(&offset) && mask_of(offset) & 1 << BUTTON != 0
     }
 }
 
 impl MmioDevice for ButtonGpio {
     fn read(&mut self, offset: u64, width: Width) -> u64 {
-        self.gpio.read(offset, width)
+        let value = self.gpio.read(offset, width);
+        if self.is_unseen && Self::looks(offset) {
+            self.is_unseen = false;
+            self.release_after(SEEN);
+        }
+        value
     }
 
     fn write(&mut self, offset: u64, width: Width, value: u64) {
@@ -207,14 +240,7 @@ impl MmioDevice for ButtonGpio {
 impl Driven for ButtonGpio {
     fn serve(&mut self, cause: Cause) {
         if self.pressed.swap(false, Ordering::SeqCst) {
-            self.gpio.drive(BUTTON, Level::High);
-            if let Err(errno) = self.release_after(HELD) {
-                warn!(
-                    "the power button is pressed for no time at all, which a guest may not notice: \
-                     this host cannot set a timer: {errno}"
-                );
-                self.let_go();
-            }
+            self.hold();
         } else if cause == Cause::Host {
             self.let_go();
         }
@@ -232,8 +258,16 @@ fn mask_of(offset: u64) -> u8 {
 
 /// The pin of the power button.
 const BUTTON: u8 = 3;
-/// How long it is held, in nanoseconds: Linux looks at a button 5 ms after it has changed.
-const HELD: i64 = 100_000_000;
+/// How long it is held once the guest has looked: drivers may look twice before they believe it.
+const SEEN: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+/// How long at most.
+const UNSEEN: Timespec = Timespec {
+    tv_sec: 10,
+    tv_nsec: 0,
+};
 
 // Offsets, named as in table 3-1 without the prefix GPIO.
 const DATA_FIRST: u64 = 0x000;
@@ -368,10 +402,31 @@ mod tests {
         write(&mut gpio, 0x41c, 8);
         gpio.serve(Cause::Doorbell);
         assert_eq!(read(&mut gpio, 0x8 << 2), 8, "it is held");
-        let events = gpio.host_events().unwrap();
-        poll(&mut [PollFd::new(&events, PollFlags::IN)], None).unwrap();
+        wait_for_timer(&gpio, None);
         gpio.serve(Cause::Host);
         assert_eq!((gpio.line(), read(&mut gpio, 0x8 << 2)), (Level::High, 0));
+    }
+
+    /// How many timers expired, within a limit if there is one.
+    fn wait_for_timer(gpio: &ButtonGpio, limit: Option<&Timespec>) -> usize {
+        let events = gpio.host_events().unwrap();
+        poll(&mut [PollFd::new(&events, PollFlags::IN)], limit).unwrap()
+    }
+
+    #[test]
+    fn a_button_is_held_until_the_guest_has_looked() {
+        let (mut gpio, button, _) = button();
+        button.press();
+        gpio.serve(Cause::Doorbell);
+        // Not looks at the button: what came, and other pins.
+        assert_eq!((read(&mut gpio, 0x418), read(&mut gpio, 0x7 << 2)), (8, 0));
+        let longer_than_a_press = Timespec {
+            tv_sec: 0,
+            tv_nsec: 300_000_000,
+        };
+        assert_eq!(wait_for_timer(&gpio, Some(&longer_than_a_press)), 0);
+        assert_eq!(read(&mut gpio, 0x8 << 2), 8);
+        assert_eq!(wait_for_timer(&gpio, None), 1);
     }
 
     #[test]
@@ -406,7 +461,7 @@ mod tests {
             for (what, offset, width, value) in steps {
                 let width = Width::from_bytes(1 << width).unwrap();
                 match what {
-                    0 => prop_assert!(gpio.read(offset, width) <= 0xff),
+                    0 => prop_assert_eq!(gpio.read(offset, width) & 0xffff_ff00_ffff_ff00, 0),
                     1 => gpio.write(offset, width, value),
                     _ => gpio.drive((value & 0xf) as u8, Level::High),
                 }

@@ -39,6 +39,7 @@ use vambrace_core::memory::Ipa;
 
 use super::{Doorbell, InterruptLines, MmioDevice, Shared, lock};
 use crate::memory::GuestMemory;
+use crate::threads;
 
 /// A device that the host drives beside the guest.
 pub trait Driven: MmioDevice {
@@ -223,8 +224,8 @@ impl Worker {
                 }
                 drop((crew, lines, panicked));
             };
-            let builder = thread::Builder::new().name(name.clone());
-            builder.spawn(run).map_err(|source| (name, source))?;
+            let started = threads::named(&name).spawn(run);
+            started.map_err(|source| (name, source))?;
         }
         Ok(())
     }

@@ -65,6 +65,7 @@ impl Device {
         fdt.property_string("label", "GPIO Key Poweroff")?;
         fdt.property_u32("linux,code", KEY_POWER)?;
         fdt.property_array_u32("gpios", &[GPIO_PHANDLE, BUTTON_LINE, GPIO_ACTIVE_HIGH])?;
+        fdt.property_null("wakeup-source")?;
         fdt.end_node(button)?;
         fdt.end_node(keys)
     }

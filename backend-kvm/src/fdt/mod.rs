@@ -6,17 +6,15 @@
 //! each node.)
 
 mod device;
+mod interrupts;
 
 use std::fmt;
 
 use vm_fdt::FdtWriter;
 
-use self::device::{LEVEL_HIGH, clock, pl011, pl011_path};
+use self::device::{clock, pl011, pl011_path};
 use crate::address::Region;
-use crate::layout::{
-    GIC_DISTRIBUTOR, HYPERVISOR_TIMER_PPI, Layout, PHYSICAL_TIMER_PPI, PMU_PPI, SECURE_TIMER_PPI,
-    VIRTUAL_TIMER_PPI, mpidr,
-};
+use crate::layout::{InterruptController, Layout, mpidr};
 
 pub use self::device::{Device, DeviceKind};
 
@@ -27,6 +25,8 @@ pub struct Description<'a> {
     pub layout: &'a Layout,
     /// The PSCI version that the guest is told: major in bits 31:16, minor in 15:0.
     pub psci_version: u32,
+    /// What interrupts arrive at.
+    pub interrupt_controller: InterruptController,
     /// Whether the vCPUs have a performance monitor.
     pub performance_monitor: PerformanceMonitor,
     /// The guest's arguments, `/chosen/bootargs`.
@@ -47,6 +47,16 @@ pub struct Seeds {
     pub kaslr: [u8; 8],
     /// With which its random number generator starts (`rng-seed`).
     pub rng: [u8; 32],
+}
+
+/// None is left behind in memory that others may get.
+impl Drop for Seeds {
+    fn drop(&mut self) {
+        self.kaslr = [0; 8];
+        self.rng = [0; 32];
+        // Whatever looks here might be told of the zeroes, so that they are written.
+        std::hint::black_box(self);
+    }
 }
 
 /// Whether vCPUs have a performance monitor (PMUv3).
@@ -97,9 +107,9 @@ impl Description<'_> {
         self.memory(&mut fdt)?;
         self.cpus(&mut fdt)?;
         self.psci(&mut fdt)?;
-        timer(&mut fdt)?;
+        self.timer(&mut fdt)?;
         if self.performance_monitor == PerformanceMonitor::Present {
-            performance_monitor(&mut fdt)?;
+            self.pmu(&mut fdt)?;
         }
         self.gic(&mut fdt)?;
         clock(&mut fdt)?;
@@ -172,61 +182,12 @@ impl Description<'_> {
         }
         fdt.end_node(node)
     }
-
-    /// Binding: interrupt-controller/arm,gic-v3.yaml.
-    fn gic(&self, fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
-        let redistributors: Vec<_> = self.layout.redistributors().collect();
-        let mut cells = reg(GIC_DISTRIBUTOR).to_vec();
-        cells.extend(
-            redistributors
-                .iter()
-                .flat_map(|redistributor| reg(redistributor.region)),
-        );
-        let node = fdt.begin_node(&format!("intc@{:x}", GIC_DISTRIBUTOR.base().value()))?;
-        fdt.property_string("compatible", "arm,gic-v3")?;
-        fdt.property_null("interrupt-controller")?;
-        fdt.property_u32("#interrupt-cells", 3)?;
-        fdt.property_u32("#address-cells", 2)?;
-        fdt.property_u32("#size-cells", 2)?;
-        fdt.property_null("ranges")?;
-        fdt.property_u32(
-            "#redistributor-regions",
-            if redistributors.len() == 1 { 1 } else { 2 },
-        )?;
-        fdt.property_array_u64("reg", &cells)?;
-        fdt.property_phandle(GIC_PHANDLE)?;
-        fdt.end_node(node)
-    }
 }
 
 /// Gives the console its number, and so its name, in the guest.
 fn aliases(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
     let node = fdt.begin_node("aliases")?;
     fdt.property_string("serial0", &pl011_path())?;
-    fdt.end_node(node)
-}
-
-/// Binding: timer/arm,arch_timer.yaml; the order is secure, physical, virtual, hypervisor.
-fn timer(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
-    let timers = [
-        SECURE_TIMER_PPI,
-        PHYSICAL_TIMER_PPI,
-        VIRTUAL_TIMER_PPI,
-        HYPERVISOR_TIMER_PPI,
-    ];
-    let interrupts = timers.map(|timer| [PPI, timer, LEVEL_HIGH]);
-    let node = fdt.begin_node("timer")?;
-    strings(fdt, "compatible", &["arm,armv8-timer", "arm,armv7-timer"])?;
-    fdt.property_null("always-on")?;
-    fdt.property_array_u32("interrupts", interrupts.as_flattened())?;
-    fdt.end_node(node)
-}
-
-/// Binding: arm/pmu.yaml.
-fn performance_monitor(fdt: &mut FdtWriter) -> Result<(), vm_fdt::Error> {
-    let node = fdt.begin_node("pmu")?;
-    fdt.property_string("compatible", "arm,armv8-pmuv3")?;
-    fdt.property_array_u32("interrupts", &[PPI, PMU_PPI, LEVEL_HIGH])?;
     fdt.end_node(node)
 }
 
@@ -245,9 +206,7 @@ fn reg(region: Region) -> [u64; 2] {
 const GIC_PHANDLE: u32 = 1;
 const CLOCK_PHANDLE: u32 = 2;
 const GPIO_PHANDLE: u32 = 3;
-
-/// The first cell of a GIC interrupt specifier.
-const PPI: u32 = 1;
+const ITS_PHANDLE: u32 = 4;
 
 /// KVM_PSCI_FN_* of `uapi/asm/kvm.h`.
 const PSCI_0_1_FUNCTIONS: [(&str, u32); 4] = [
@@ -290,6 +249,7 @@ mod tests {
         Description {
             layout,
             psci_version,
+            interrupt_controller: InterruptController::GicV3WithIts,
             performance_monitor: PerformanceMonitor::Absent,
             arguments: None,
             initramfs: None,
@@ -415,6 +375,59 @@ mod tests {
             cells(&blob, "/intc@8000000", "reg")[8..],
             [0, 0x8000_0000, 0, 0x2_0000]
         );
+    }
+
+    fn with_controller(vcpus: u16, interrupt_controller: InterruptController) -> Vec<u8> {
+        let layout = Layout::new(vcpus, Region::new(RAM_BASE, 0x2000_0000).unwrap()).unwrap();
+        let described = Description {
+            interrupt_controller,
+            performance_monitor: PerformanceMonitor::Present,
+            ..description(&layout, 0x1_0001)
+        };
+        described.to_blob().unwrap()
+    }
+
+    #[test]
+    fn an_its_is_a_part_of_the_gic_and_takes_one_cell_of_messages() {
+        let blob = with_controller(1, InterruptController::GicV3WithIts);
+        let its = "/intc@8000000/its@8080000";
+        assert_eq!(text(&blob, its, "compatible"), "arm,gic-v3-its\0");
+        assert_eq!(cells(&blob, its, "reg"), [0, 0x0808_0000, 0, 0x2_0000]);
+        assert_eq!(value(&blob, its, "msi-controller"), Some(vec![]));
+        assert_eq!(cells(&blob, its, "#msi-cells"), [1]);
+        assert_eq!(value(&blob, "/intc@8000000", "ranges"), Some(vec![]));
+        let without = with_controller(1, InterruptController::GicV3);
+        assert_eq!(value(&without, its, "compatible"), None);
+        assert_eq!(
+            text(&without, "/intc@8000000", "compatible"),
+            "arm,gic-v3\0"
+        );
+    }
+
+    #[test]
+    fn a_gicv2_has_a_distributor_and_a_cpu_interface() {
+        let blob = with_controller(1, InterruptController::GicV2);
+        let gic = "/intc@8000000";
+        assert_eq!(text(&blob, gic, "compatible"), "arm,cortex-a15-gic\0");
+        assert_eq!(
+            cells(&blob, gic, "reg"),
+            [0, 0x0800_0000, 0, 0x1_0000, 0, 0x0801_0000, 0, 0x1_0000]
+        );
+        assert_eq!(value(&blob, gic, "#redistributor-regions"), None);
+        assert_eq!(
+            cells(&blob, gic, "phandle"),
+            cells(&blob, "/", "interrupt-parent")
+        );
+    }
+
+    #[test]
+    fn private_interrupts_of_a_gicv2_name_the_cpus_that_they_arrive_at() {
+        for (vcpus, signalled) in [(1, 0x104), (8, 0xff04)] {
+            let blob = with_controller(vcpus, InterruptController::GicV2);
+            assert_eq!(cells(&blob, "/pmu", "interrupts"), [1, 7, signalled]);
+            let timer = cells(&blob, "/timer", "interrupts");
+            assert!(timer.chunks(3).all(|timer| timer[2] == signalled));
+        }
     }
 
     #[test]
@@ -576,6 +589,7 @@ mod tests {
             [controller, 3, 0]
         );
         assert_eq!(cells(&blob, "/gpio-keys/poweroff", "linux,code"), [116]);
+        assert!(value(&blob, "/gpio-keys/poweroff", "wakeup-source").is_some());
         assert_eq!(cells(&blob, "/pl061@9030000", "#gpio-cells"), [2]);
     }
 

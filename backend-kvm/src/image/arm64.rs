@@ -8,7 +8,7 @@
 use vambrace_core::smccc::ExecutionState;
 
 use super::foreign::PE_MAGIC;
-use super::{Format, ImageError, Part, Piece, Plan, place, u32_at, u64_at};
+use super::{Bytes, Format, ImageError, Part, Piece, Plan, place, u32_at, u64_at};
 use crate::address::Region;
 use crate::layout::RAM_BASE;
 
@@ -100,15 +100,15 @@ impl Header {
 
 /// Plans an Image whose header is already read.
 pub(super) fn plan<'a>(
-    file: &'a [u8],
+    file: Bytes<'a>,
     header: &Header,
     ram: Region,
 ) -> Result<Plan<'a>, ImageError> {
-    let actual = file.len() as u64;
+    let actual = file.length();
     if header.endianness == Endianness::Big {
         return Err(ImageError::BigEndianImage);
     }
-    let needed = sections_end(file).unwrap_or(HEADER_SIZE);
+    let needed = sections_end(file.head()).unwrap_or(HEADER_SIZE);
     if actual < needed {
         return Err(ImageError::Truncated {
             what: "arm64 Image",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn planned(file: &[u8]) -> Result<Plan<'_>, ImageError> {
-        plan(file, &Header::parse(file).unwrap(), ram())
+        plan(file.into(), &Header::parse(file).unwrap(), ram())
     }
 
     #[test]
@@ -305,7 +305,7 @@ mod tests {
         let file = efi_image();
         for length in [60, 63, 64, 80, 100, 128, 0x800, 0xfff] {
             let result = plan(
-                &file[..length],
+                file[..length].into(),
                 &Header::parse(&file[..length]).unwrap(),
                 ram(),
             );

@@ -13,18 +13,19 @@
 //! | `with` | what the firmware has beyond the least: [`Features`] by name, `trng,ptp` | nothing |
 //! | `dialect` | whose answers it holds with: `spec` or `kvm` | both |
 //! | `firmware` | `core`: KVM's own firmware cannot show it | any |
-//! | `needs` | what not every CPU and board has: `entropy`, `wall-clock`, with commas | nothing |
+//! | `needs` | what not every CPU and board has, with commas: `entropy`, `wall-clock`, `gic-v2`, `gic-v3`, `its` | nothing |
 //! | `el2` | words for the bootargs of the program at EL2, which alone can show it | any place |
 //! | `ends` | `code`: an exit code; `off`: SYSTEM_OFF after a verdict line | `code` |
 //! | `resets` | how often it resets the machine before it ends | 0 |
 
 use std::str::{self, Utf8Error};
 
+use vambrace_core::contract::GicKind;
 use vambrace_core::psci::PsciVersion;
 
 use super::elf::{self, ElfError};
 use crate::layout::MAXIMUM_VCPUS;
-use crate::machine::{Features, FirmwareKind, UnknownFeature};
+use crate::machine::{Features, FirmwareKind, Its, UnknownFeature};
 
 /// What a guest test claims and needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +91,30 @@ bitflags::bitflags! {
         const ENTROPY = 1 << 0;
         /// A clock of the world outside.
         const WALL_CLOCK = 1 << 1;
+        /// A GICv2.
+        const GIC_V2 = 1 << 2;
+        /// A GICv3.
+        const GIC_V3 = 1 << 3;
+        /// A GICv3 with an ITS.
+        const ITS = 1 << 4;
+    }
+}
+
+impl Needs {
+    /// The interrupt controller that they name.
+    #[must_use]
+    pub fn gic(self) -> Option<GicKind> {
+        if self.intersects(Self::GIC_V3 | Self::ITS) {
+            Some(GicKind::V3)
+        } else {
+            self.contains(Self::GIC_V2).then_some(GicKind::V2)
+        }
+    }
+
+    /// Whether they name an ITS.
+    #[must_use]
+    pub fn its(self) -> Option<Its> {
+        self.contains(Self::ITS).then_some(Its::Present)
     }
 }
 
@@ -203,7 +228,7 @@ impl Claim {
             features: with.map_or(Ok(Features::empty()), parse_features)?,
             dialect: field("dialect", dialect, "spec or kvm", parse_dialect)?,
             firmware: field("firmware", firmware, "core", parse_firmware)?,
-            needs: field("needs", needs, "entropy or wall-clock", parse_needs)?.unwrap_or_default(),
+            needs: field("needs", needs, NEEDS, parse_needs)?.unwrap_or_default(),
             el2: el2.map(str::to_owned),
             ends: field("ends", ends, "off or code", parse_end)?.unwrap_or(End::Code),
             resets: field("resets", resets, "a number", |text| text.parse().ok())?.unwrap_or(0),
@@ -300,9 +325,15 @@ fn parse_needs(text: &str) -> Option<Needs> {
     let one = |name: &str| match name.trim() {
         "entropy" => Some(Needs::ENTROPY),
         "wall-clock" => Some(Needs::WALL_CLOCK),
+        "gic-v2" => Some(Needs::GIC_V2),
+        "gic-v3" => Some(Needs::GIC_V3),
+        "its" => Some(Needs::ITS),
         _ => None,
     };
-    text.split(',').map(one).collect()
+    let needs: Needs = text.split(',').map(one).collect::<Option<_>>()?;
+    // No machine has two.
+    let two = needs.contains(Needs::GIC_V2) && needs.intersects(Needs::GIC_V3 | Needs::ITS);
+    (!two).then_some(needs)
 }
 
 fn parse_end(text: &str) -> Option<End> {
@@ -318,6 +349,7 @@ const KEYS: [&str; 12] = [
     "claim", "vcpus", "memory", "psci", "kvm", "with", "dialect", "firmware", "needs", "el2",
     "ends", "resets",
 ];
+const NEEDS: &str = "entropy, wall-clock, gic-v2, gic-v3 or its";
 const PSCI: &str =
     "a version such as 1.1, or = and one of 0.1, 0.2, 1.0, 1.1, 1.2 and 1.3, such as =0.2";
 
@@ -372,6 +404,23 @@ mod tests {
             (Features::empty(), None, None)
         );
         assert_eq!((claim.needs, claim.el2), (Needs::empty(), None));
+    }
+
+    #[test]
+    fn needs_name_one_interrupt_controller() {
+        for (text, gic, its) in [
+            ("gic-v2", Some(GicKind::V2), None),
+            ("entropy,gic-v3", Some(GicKind::V3), None),
+            ("its", Some(GicKind::V3), Some(Its::Present)),
+            ("gic-v3, its", Some(GicKind::V3), Some(Its::Present)),
+            ("entropy", None, None),
+        ] {
+            let needs = parse_needs(text).unwrap();
+            assert_eq!((needs.gic(), needs.its()), (gic, its), "{text}");
+        }
+        for wrong in ["gic-v2,gic-v3", "its,gic-v2", "gic", "gic-v4"] {
+            assert_eq!(parse_needs(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

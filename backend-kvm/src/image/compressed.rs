@@ -29,6 +29,11 @@ pub fn unpacked(file: &[u8], most: u64) -> Result<Cow<'_, [u8]>, ImageError> {
     Ok(Cow::Borrowed(file))
 }
 
+/// Does a file that begins so have to be unpacked?
+pub(super) fn is_compressed(head: &[u8]) -> bool {
+    is_zboot(head) || head.starts_with(&GZIP_MAGIC)
+}
+
 fn is_zboot(file: &[u8]) -> bool {
     file.starts_with(b"MZ") && file.get(4..8) == Some(b"zimg")
 }

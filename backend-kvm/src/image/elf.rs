@@ -14,7 +14,7 @@ use elf::segment::ProgramHeader;
 use vambrace_core::memory::Ipa;
 use vambrace_core::smccc::ExecutionState;
 
-use super::{Format, ImageError, Part, Piece, Plan, check_reach, place};
+use super::{Bytes, Format, ImageError, Part, Piece, Plan, check_reach, place};
 use crate::address::Region;
 
 /// What is wrong with an ELF file.
@@ -307,7 +307,7 @@ impl<'a> Segment<'a> {
     fn piece(&self) -> Piece<'a> {
         Piece {
             base: self.region.base(),
-            bytes: self.bytes,
+            bytes: Bytes::Held(self.bytes),
             zeroes: self.header.p_memsz - self.header.p_filesz,
         }
     }

@@ -2,18 +2,13 @@
 
 use vambrace_core::smccc::ExecutionState;
 
-use super::{Format, ImageError, Part, Piece, Plan, place};
+use super::{Bytes, Format, ImageError, Part, Piece, Plan, place};
 use crate::address::Region;
 use crate::layout::RAM_BASE;
 
 /// Plans a file of no known format.
-pub(super) fn plan(file: &[u8], ram: Region) -> Result<Plan<'_>, ImageError> {
-    let occupied = place(
-        Part::Flat,
-        RAM_BASE.value() + OFFSET,
-        file.len() as u64,
-        ram,
-    )?;
+pub(super) fn plan(file: Bytes<'_>, ram: Region) -> Result<Plan<'_>, ImageError> {
+    let occupied = place(Part::Flat, RAM_BASE.value() + OFFSET, file.length(), ram)?;
     let entry = occupied.base();
     let pieces = vec![Piece {
         base: entry,
@@ -44,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_flat_binary_lies_at_0x4008_0000_and_starts_at_its_first_byte() {
-        let plan = plan(&[0x1f, 0x20, 0x03, 0xd5, 0], ram()).unwrap();
+        let plan = plan(Bytes::Held(&[0x1f, 0x20, 0x03, 0xd5, 0]), ram()).unwrap();
         assert_eq!(plan.format, Format::Flat);
         assert_eq!(plan.entry.value(), 0x4008_0000);
         assert_eq!(plan.occupied, Region::fixed(0x4008_0000, 5));
@@ -52,7 +47,7 @@ mod tests {
 
     #[test]
     fn its_device_tree_lies_above_it() {
-        let plan = plan(&[0; 4], ram()).unwrap();
+        let plan = plan(Bytes::Held(&[0; 4]), ram()).unwrap();
         assert_eq!(
             plan.device_tree(0x1000).unwrap().base().value(),
             0x4020_0000
@@ -62,7 +57,7 @@ mod tests {
     #[test]
     fn one_that_leaves_ram_is_refused() {
         let file = vec![0; 0x400_0000];
-        let error = plan(&file, ram()).unwrap_err();
+        let error = plan(Bytes::Held(&file), ram()).unwrap_err();
         assert!(
             matches!(
                 error,

@@ -4,18 +4,18 @@
 //! kernel which unpacks itself leaves it alone, so far down that old kernels reach it. Where the
 //! image reaches further, or so little RAM is left above, it follows the image at once.
 
-use super::{ImageError, Part, Piece, Plan, place};
+use super::{Bytes, ImageError, Part, Piece, Plan, place};
 use crate::address::Region;
 
 /// Where it goes beside `plan`'s image.
 pub(super) fn piece<'a>(
     plan: &Plan<'a>,
-    bytes: &'a [u8],
+    bytes: Bytes<'a>,
 ) -> Result<(Region, Piece<'a>), ImageError> {
-    if bytes.is_empty() {
+    let size = bytes.length();
+    if size == 0 {
         return Err(ImageError::EmptyInitramfs);
     }
-    let size = bytes.len() as u64;
     // RAM ends below 1 << 48, so none of these sums wraps.
     let image = plan.occupied.end().value().next_multiple_of(PAGE);
     let far = plan.ram.base().value() + (plan.ram.size() / 2).min(FURTHEST);
@@ -41,7 +41,8 @@ mod tests {
     fn place_of(ram: u64, image: usize) -> Result<u64, ImageError> {
         let file = vec![1; image];
         let initramfs = vec![2; 1 << 20];
-        let plan = Plan::new(&file, Region::fixed(0x4000_0000, ram))?.with_initramfs(&initramfs)?;
+        let plan = Plan::new(&file[..], Region::fixed(0x4000_0000, ram))?;
+        let plan = plan.with_initramfs(&initramfs[..])?;
         Ok(plan.initramfs().unwrap().base().value())
     }
 
@@ -73,7 +74,10 @@ mod tests {
 
     #[test]
     fn an_empty_one_is_refused() {
-        let plan = Plan::new(&[1], Region::fixed(0x4000_0000, 0x800_0000)).unwrap();
-        assert_eq!(plan.with_initramfs(&[]), Err(ImageError::EmptyInitramfs));
+        let plan = Plan::new(&[1][..], Region::fixed(0x4000_0000, 0x800_0000)).unwrap();
+        assert_eq!(
+            plan.with_initramfs(&[][..]),
+            Err(ImageError::EmptyInitramfs)
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Guest images: what a file is, and where its bytes go.
 //!
-//! Loading has two steps. [`Plan::new`] reads the whole file and decides everything; only then
-//! [`Plan::write`] touches RAM. A file that is wrong anywhere writes nothing, and the same plan is
-//! written again at each reboot.
+//! Loading has two steps. [`Plan::new`] decides everything; only then [`Plan::write`] touches RAM. A file
+//! that is wrong anywhere writes nothing, and the same plan is written again at each reboot. What is
+//! written may be [`Stored`]: a file that is read when it is written.
 //!
 //! | file | lies at | entry | device tree |
 //! |---|---|---|---|
@@ -24,6 +24,7 @@ mod foreign;
 mod initramfs;
 #[cfg(test)]
 mod sample;
+mod source;
 
 use std::fmt;
 
@@ -31,13 +32,14 @@ use vambrace_core::memory::Ipa;
 use vambrace_core::smccc::ExecutionState;
 
 use crate::address::{ByteSize, Region};
-use crate::memory::{GuestMemory, MemoryError};
+use crate::memory::GuestMemory;
 
 pub use arm64::{Endianness, Header, PageSize, Placement};
 pub use claim::{Claim, ClaimError, End, NeededDialect, NeededPsci, Needs, Version};
 pub use compressed::unpacked;
 pub use elf::ElfError;
 pub use foreign::Foreign;
+pub use source::{Bytes, LoadError, Source, Stored};
 
 /// Where the bytes of one image go: checked whole, not yet written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +70,7 @@ enum Format<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Piece<'a> {
     base: Ipa,
-    bytes: &'a [u8],
+    bytes: Bytes<'a>,
     zeroes: u64,
 }
 
@@ -244,21 +246,23 @@ impl ImageError {
 }
 
 impl<'a> Plan<'a> {
-    /// Recognises the file and plans where it goes in a machine with this RAM.
+    /// Recognises the file and plans where it goes in a machine with this RAM. An ELF file has to be held.
     ///
     /// # Errors
     /// [`ImageError`] says what is wrong with it.
-    pub fn new(file: &'a [u8], ram: Region) -> Result<Self, ImageError> {
-        if file.is_empty() {
+    pub fn new(file: impl Into<Bytes<'a>>, ram: Region) -> Result<Self, ImageError> {
+        let file = file.into();
+        let head = file.head();
+        if head.is_empty() {
             return Err(ImageError::Empty);
         }
-        if file.starts_with(b"\x7fELF") {
-            return elf::plan(file, ram);
+        if head.starts_with(b"\x7fELF") {
+            return elf::plan(head, ram);
         }
-        if let Some(header) = Header::parse(file) {
+        if let Some(header) = Header::parse(head) {
             return arm64::plan(file, &header, ram);
         }
-        foreign::check(file)?;
+        foreign::check(head)?;
         flat::plan(file, ram)
     }
 
@@ -274,11 +278,11 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// [`ImageError`] if there is none in it, or no room for it.
-    pub fn with_initramfs(mut self, bytes: &'a [u8]) -> Result<Self, ImageError> {
+    pub fn with_initramfs(mut self, bytes: impl Into<Bytes<'a>>) -> Result<Self, ImageError> {
         if let Format::Firmware(_) = self.format {
             return Err(ImageError::InitramfsForFirmware);
         }
-        let (region, piece) = initramfs::piece(&self, bytes)?;
+        let (region, piece) = initramfs::piece(&self, bytes.into())?;
         check_reach(Part::Initramfs, region, self.execution_state)?;
         self.initramfs = Some(region);
         self.pieces.push(piece);
@@ -360,12 +364,12 @@ impl<'a> Plan<'a> {
     /// Writes the image to the RAM it was planned for.
     ///
     /// # Errors
-    /// [`MemoryError`] if `memory` is not the RAM it was planned for.
-    pub fn write(&self, memory: &GuestMemory) -> Result<(), MemoryError> {
+    /// [`LoadError`] if `memory` is not the RAM it was planned for, or a file is not what it was.
+    pub fn write(&self, memory: &GuestMemory) -> Result<(), LoadError> {
         for piece in &self.pieces {
-            memory.write(piece.base, piece.bytes)?;
-            let end = Ipa::new(piece.base.value() + piece.bytes.len() as u64);
-            if let Some(rest) = Region::new(end, piece.zeroes) {
+            piece.bytes.write(memory, piece.base)?;
+            let end = Ipa::new(piece.base.value() + piece.bytes.length());
+            if let Some(rest) = Region::new(end, piece.zeroes).filter(|_| piece.zeroes != 0) {
                 memory.clear(rest)?;
             }
         }
@@ -433,7 +437,7 @@ impl fmt::Debug for Format<'_> {
 impl fmt::Debug for Piece<'_> {
     /// Without the bytes: there may be hundreds of megabytes of them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (base, bytes, zeroes) = (self.base, self.bytes.len(), self.zeroes);
+        let (base, bytes, zeroes) = (self.base, self.bytes.length(), self.zeroes);
         write!(f, "{base}: {bytes:#x} bytes, {zeroes:#x} zeroes")
     }
 }
@@ -465,7 +469,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_refused() {
-        assert_eq!(Plan::new(&[], ram()), Err(ImageError::Empty));
+        assert_eq!(Plan::new(&[][..], ram()), Err(ImageError::Empty));
     }
 
     #[test]
@@ -507,7 +511,7 @@ mod tests {
     #[test]
     fn writing_again_restores_the_image_and_nothing_else() {
         let memory = GuestMemory::new(0x800_0000).unwrap();
-        let plan = Plan::new(&[1, 2, 3, 4], ram()).unwrap();
+        let plan = Plan::new(&[1, 2, 3, 4][..], ram()).unwrap();
         plan.write(&memory).unwrap();
         memory.write(Ipa::new(0x4008_0000), &[9; 8]).unwrap();
         plan.write(&memory).unwrap();
@@ -518,7 +522,7 @@ mod tests {
 
     #[test]
     fn a_device_tree_longer_than_the_protocol_allows_is_refused() {
-        let plan = Plan::new(&[1, 2, 3, 4], ram()).unwrap();
+        let plan = Plan::new(&[1, 2, 3, 4][..], ram()).unwrap();
         assert!(plan.device_tree(0x20_0000).is_ok());
         let error = plan.device_tree(0x20_0001).unwrap_err();
         assert_eq!(error, ImageError::DeviceTreeTooLong { size: 0x20_0001 });
@@ -527,10 +531,10 @@ mod tests {
     #[test]
     fn a_full_ram_leaves_no_room_for_the_device_tree() {
         let file = vec![1; 0x7c0_0000];
-        let plan = Plan::new(&file, ram()).unwrap();
+        let plan = Plan::new(&file[..], ram()).unwrap();
         assert!(plan.device_tree(0x1000).is_ok());
         let file = vec![1; 0x7f0_0000];
-        let error = Plan::new(&file, ram())
+        let error = Plan::new(&file[..], ram())
             .unwrap()
             .device_tree(0x1000)
             .unwrap_err();
@@ -555,7 +559,7 @@ mod tests {
             tail in prop::collection::vec(any::<u8>(), 0..256),
         ) {
             let file = [magic, &tail[..]].concat();
-            if let Ok(plan) = Plan::new(&file, ram()) {
+            if let Ok(plan) = Plan::new(&file[..], ram()) {
                 prop_assert!(ram().contains(plan.occupied()));
                 prop_assert!(plan.occupied().offset_of(plan.entry()).is_some());
                 let tree = plan.device_tree(0x1000).unwrap();

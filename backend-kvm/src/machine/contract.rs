@@ -12,7 +12,7 @@ use vambrace_core::smccc::ExecutionState;
 use super::{Config, Error, Features, FirmwareKind, core_config};
 use crate::layout::{Layout, STOLEN_TIME};
 
-/// What a user may name of a machine's firmware, and a contract has the say of.
+/// What a user may name of a machine, and a contract has the say of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Named {
     /// Who answers firmware calls.
@@ -23,6 +23,8 @@ pub struct Named {
     pub psci_version: Option<PsciVersion>,
     /// What the firmware has beyond the least.
     pub features: Option<Features>,
+    /// The interrupt controller.
+    pub gic: Option<GicKind>,
 }
 
 impl Named {
@@ -42,7 +44,9 @@ impl Named {
         let features = Some(Features::under(contract));
         agree("--with", self.features, features, |features| {
             features.to_string()
-        })
+        })?;
+        let gic = Some(contract.gic.kind);
+        agree("--gic", self.gic, gic, |kind| gic_name(kind).to_owned())
     }
 }
 
@@ -74,9 +78,6 @@ pub(super) fn settled(config: Config) -> Result<Config, Error> {
         return Ok(config);
     };
     contract.check()?;
-    if contract.gic.kind != GicKind::V3 {
-        return Err(Error::ContractGic(contract.gic.kind));
-    }
     if let Some(place) = contract.stolen_time
         && place != STOLEN_TIME.base()
     {
@@ -87,6 +88,7 @@ pub(super) fn settled(config: Config) -> Result<Config, Error> {
         dialect: dialect(contract).unwrap_or(config.dialect),
         psci_version: Some(contract.psci_version),
         features: Features::under(contract),
+        gic: Some(contract.gic.kind),
         ..config
     })
 }
@@ -136,6 +138,13 @@ fn dialect(contract: &Contract) -> Option<Dialect> {
     match contract.served_by {
         ServedBy::Kernel => None,
         ServedBy::Core(dialect) => Some(dialect),
+    }
+}
+
+fn gic_name(kind: GicKind) -> &'static str {
+    match kind {
+        GicKind::V2 => "2",
+        GicKind::V3 => "3",
     }
 }
 

@@ -217,6 +217,7 @@ impl Devices {
     }
 
     /// Passes on what the UART had no room for, in case the guest has just made some.
+    #[inline]
     fn pass_waiting<V: VmOps>(&self, vm: &V) -> sys::Result<()> {
         if self.has_waiting.load(Ordering::SeqCst) {
             self.refill(vm, &mut self.waiting())?;

@@ -8,12 +8,13 @@ use vambrace_core::smccc::ExecutionState;
 
 use crate::devices::WorkerError;
 use crate::fdt::FdtError;
-use crate::image::ImageError;
-use crate::layout::LayoutError;
+use crate::image::{ImageError, LoadError};
+use crate::layout::{GIC_V2_VCPUS, LayoutError};
 use crate::memory::MemoryError;
+use crate::sandbox;
 use crate::sys;
 
-use super::Features;
+use super::{AttachError, Features};
 use crate::contract::{Failure, Unkept};
 use crate::probe;
 
@@ -23,9 +24,15 @@ pub enum Error {
     /// An operation of KVM's failed.
     #[error(transparent)]
     Kvm(#[from] sys::Error),
+    /// The machine cannot have a device.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// The machine's devices cannot be served.
     #[error(transparent)]
     Devices(#[from] WorkerError<sys::Error>),
+    /// The sandbox of a vCPU's thread is not in force.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
     /// The machine does not fit an address space or a GIC.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -35,6 +42,9 @@ pub enum Error {
     /// The image is not usable.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The image cannot be put into RAM.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The device tree cannot be written.
     #[error(transparent)]
     DeviceTree(#[from] FdtError),
@@ -52,6 +62,40 @@ pub enum Error {
         /// How many there may be.
         most: u32,
     },
+    /// More vCPUs than a GICv2 serves.
+    #[error(
+        "cannot make a machine with {asked} vCPUs and a GICv2: that serves at most {GIC_V2_VCPUS}; \
+         ask for fewer (--cpus), or for a GICv3 (--gic 3)"
+    )]
+    TooManyVcpusForGicV2 {
+        /// How many were asked for.
+        asked: u16,
+    },
+    /// The host has no such GIC for a guest.
+    #[error(
+        "cannot give the guest a {kind}: this host's KVM has none to give; leave out --gic, or use a \
+         host that has one, such as --host {host}",
+        host = match kind {
+            GicKind::V2 => "lab:6.12:max:gic2",
+            GicKind::V3 => "lab",
+        }
+    )]
+    NoGic {
+        /// What was asked for, or is left.
+        kind: GicKind,
+    },
+    /// The host has no ITS for a guest.
+    #[error(
+        "cannot give the guest an ITS: this host's KVM has none to give (Linux 4.8 and newer have); \
+         make a machine without (--its off)"
+    )]
+    NoIts,
+    /// An ITS was asked for, and the machine has a GICv2.
+    #[error(
+        "cannot give the guest an ITS: it is part of a GICv3, and the machine has a GICv2; leave out \
+         --its, or ask for a GICv3 (--gic 3)"
+    )]
+    ItsWithoutGicV3,
     /// Core was to answer, and KVM cannot forward calls.
     #[error(
         "cannot run with --firmware core: this host's kernel has no SMCCC filter to forward \
@@ -117,12 +161,6 @@ pub enum Error {
     /// The contract contradicts itself.
     #[error("cannot make a machine under this contract: {0}")]
     Contradiction(#[from] Contradiction),
-    /// The contract is for a machine with another interrupt controller.
-    #[error(
-        "cannot make a machine under this contract: it promises a {0}, and Vambrace's machines have \
-         a GICv3; take a contract for a GICv3"
-    )]
-    ContractGic(GicKind),
     /// The contract wants the structure of stolen time elsewhere.
     #[error(
         "cannot make a machine under this contract: it promises stolen time at {place}, and \
@@ -219,7 +257,7 @@ mod tests {
 
     #[test]
     fn messages_have_single_spaces() {
-        let gic = Error::ContractGic(GicKind::V2).to_string();
+        let gic = Error::NoGic { kind: GicKind::V2 }.to_string();
         let place = Ipa::new(0x1000);
         let time = Error::ContractStolenTime { place }.to_string();
         for message in [gic, time] {

@@ -13,6 +13,7 @@ mod crash;
 mod devices;
 mod error;
 mod features;
+mod interrupts;
 mod load;
 mod memory_files;
 mod offer;
@@ -28,6 +29,7 @@ pub use crash::Crash;
 pub use devices::{Devices, Output};
 pub use error::Error;
 pub use features::{Features, UnknownFeature};
+pub use interrupts::{Controllers, Its};
 pub use memory_files::Contents;
 pub use offer::{Aarch32, Forwarding, Offer};
 pub use payload::Payload;
@@ -41,7 +43,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use vambrace_core::SystemEvent;
-use vambrace_core::contract::{Contract, Normalisation};
+use vambrace_core::contract::{Contract, GicKind, Normalisation};
 use vambrace_core::firmware::Dialect;
 use vambrace_core::psci::{PsciVersion, Reset};
 use vambrace_core::smccc::ExecutionState;
@@ -56,6 +58,7 @@ use crate::image::Plan;
 use crate::layout::Layout;
 use crate::memory::GuestMemory;
 use crate::sys::{Host, VcpuOps, VmOps};
+use crate::threads;
 use crate::vcpu::{Board, OnPanic, Thread};
 
 /// What a machine is made of.
@@ -76,6 +79,10 @@ pub struct Config {
     pub psci_version: Option<PsciVersion>,
     /// What the firmware has beyond the least.
     pub features: Features,
+    /// The interrupt controller; the newest that the host has if none is named.
+    pub gic: Option<GicKind>,
+    /// Whether a GICv3 has an ITS; it has if nothing is said.
+    pub its: Option<Its>,
     /// What RAM holds beside the image when a life begins.
     pub contents: Vec<Contents>,
     /// What the device tree gives the guest to draw its first random numbers from.
@@ -87,7 +94,7 @@ pub struct Config {
     /// A deliberate error in core's answers.
     pub flip: Option<AnswerFlip>,
     /// What the guest was promised. It says who answers firmware calls, in which dialect, PSCI
-    /// version and with which features: what these fields hold does not matter then.
+    /// version, with which features and which GIC: what these fields hold does not matter then.
     pub contract: Option<Contract>,
     /// What [`preflight`](vambrace_core::contract::preflight) says that this host changes of it,
     /// though no guest relies on it. Any other change is an error.
@@ -180,8 +187,11 @@ impl<'a> Machine<'a> {
     ///
     /// Says what is wrong with the configuration or the image; nothing was started.
     pub fn new(config: Config, image: &'a [u8]) -> Result<Self, Error> {
-        let initramfs = None;
-        Self::booting(config, Payload::Kernel { image, initramfs })
+        let kernel = Payload::Kernel {
+            image: image.into(),
+            initramfs: None,
+        };
+        Self::booting(config, kernel)
     }
 
     /// The same for any payload.
@@ -191,6 +201,7 @@ impl<'a> Machine<'a> {
     /// As [`new`](Self::new).
     pub fn booting(config: Config, payload: Payload<'a>) -> Result<Self, Error> {
         let config = contract::settled(config)?;
+        interrupts::check(&config)?;
         let memory = GuestMemory::new(config.memory)?;
         let stolen_time = match config.features.contains(Features::PV_TIME) {
             true => Some(GuestMemory::stolen_time()?),
@@ -235,8 +246,7 @@ impl<'a> Machine<'a> {
     /// The host refused something, or cannot carry this machine.
     pub fn device_tree<H: Host>(&self, host: &H, devices: &Devices) -> Result<Vec<u8>, Error> {
         let built = self.blueprint().build(host, None)?;
-        let description = self.description(built.promise.psci_version, devices.described());
-        Ok(description.to_blob()?)
+        Ok(self.description(&built.promise, devices).to_blob()?)
     }
 
     /// Which registers and instructions the image's code uses.
@@ -468,10 +478,7 @@ fn spawn<'scope, V: VmOps, F: Firmware>(
         let _guard = OnPanic(board);
         work();
     };
-    match thread::Builder::new()
-        .name(name.clone())
-        .spawn_scoped(scope, guarded)
-    {
+    match threads::named(&name).spawn_scoped(scope, guarded) {
         Ok(_) => Ok(()),
         Err(source) => Err(Stop::Failed(Error::Thread { name, source })),
     }

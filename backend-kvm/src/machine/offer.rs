@@ -4,7 +4,7 @@ use vambrace_core::firmware::{Services, Workarounds};
 use vambrace_core::psci::{PsciOptions, PsciVersion};
 
 use super::promise::Promise;
-use super::{Config, Error, Features, FirmwareKind, core_config, promise, setup};
+use super::{Config, Controllers, Error, Features, FirmwareKind, core_config, promise, setup};
 use crate::sys::{Capability, Host, RegisterId, VcpuOps, VmOps};
 
 /// What matters of a host before a machine is made for it.
@@ -14,10 +14,12 @@ pub struct Offer {
     pub psci_version: PsciVersion,
     /// Can KVM forward firmware calls to core?
     pub core: Forwarding,
-    /// What KVM's own firmware has. DISCOVER_IMPL is only advertised by it, and core's to serve.
+    /// What KVM's own firmware has. DISCOVER_IMPL is only advertised by it, and served beside it.
     pub features: Features,
     /// Whether guests may run AArch32 at EL1.
     pub aarch32: Aarch32,
+    /// The interrupt controllers that guests may have.
+    pub interrupt_controllers: Controllers,
     /// The host's firmware registers, where it has them.
     pub(super) registers: Registers,
 }
@@ -72,12 +74,12 @@ impl Offer {
     }
 
     /// The PSCI version that a machine with this configuration has here, if it can have all that the
-    /// configuration names of its firmware.
+    /// configuration names of firmware and interrupts.
     ///
     /// # Errors
     ///
-    /// [`Error::NoFilter`], [`Error::PsciTooNew`], [`Error::KernelLacks`] or
-    /// [`Error::DialectLacks`].
+    /// [`Error::NoFilter`], [`Error::PsciTooNew`], [`Error::KernelLacks`], [`Error::DialectLacks`],
+    /// [`Error::NoGic`], [`Error::NoIts`] or [`Error::ItsWithoutGicV3`].
     pub fn psci_version_of(&self, config: &Config) -> Result<PsciVersion, Error> {
         Promise::new(config, self).map(|promise| promise.psci_version)
     }
@@ -110,6 +112,7 @@ impl Offer {
             core,
             features,
             aarch32,
+            interrupt_controllers: Controllers::probe(vm)?,
             registers,
         })
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::address::Region;
-use crate::image::{ImageError, Plan};
+use crate::image::{Bytes, ImageError, Plan};
 
 /// The files that a machine's first instructions come from. They stay as long as the machine, which
 /// loads them again when it reboots.
@@ -12,9 +12,9 @@ pub enum Payload<'a> {
     /// A program in RAM.
     Kernel {
         /// ELF, arm64 Image or flat binary, not compressed.
-        image: &'a [u8],
+        image: Bytes<'a>,
         /// Its first file system.
-        initramfs: Option<&'a [u8]>,
+        initramfs: Option<Bytes<'a>>,
     },
     /// Flat firmware in flash.
     Firmware(&'a [u8]),
@@ -26,8 +26,8 @@ impl fmt::Debug for Payload<'_> {
         match self {
             Self::Kernel { image, initramfs } => f
                 .debug_struct("Kernel")
-                .field("image", &image.len())
-                .field("initramfs", &initramfs.map(<[u8]>::len))
+                .field("image", &image.length())
+                .field("initramfs", &initramfs.map(Bytes::length))
                 .finish(),
             Self::Firmware(file) => f.debug_tuple("Firmware").field(&file.len()).finish(),
         }

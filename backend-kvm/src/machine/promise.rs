@@ -1,4 +1,4 @@
-//! What a guest is promised of its firmware, whoever answers and however often it reboots.
+//! What a guest is promised of firmware and interrupts, however often it reboots.
 //!
 //! The promise is made once, of what the machine's configuration names and what the host and the
 //! dialect have, and kept in every later life. Nothing of it is left to a host's defaults: each
@@ -11,7 +11,8 @@ use vambrace_core::psci::PsciVersion;
 use vambrace_core::vendor_hyp::{Implementation, Implementations};
 
 use super::offer::Registers;
-use super::{Config, Error, Features, FirmwareKind, Offer, core_config};
+use super::{Config, Error, Features, FirmwareKind, Offer, core_config, interrupts};
+use crate::layout::InterruptController;
 use crate::sys::{self, RegisterId, VcpuOps};
 
 /// What a guest is promised.
@@ -22,6 +23,7 @@ pub(crate) struct Promise {
     /// The CPU implementations that the machine may land on, if that is promised: as long as no
     /// machine moves, this host's.
     pub(crate) implementations: Implementations,
+    pub(crate) interrupt_controller: InterruptController,
     registers: Written,
 }
 
@@ -53,6 +55,7 @@ impl Promise {
             psci_version,
             workarounds: workarounds(&registers),
             implementations: Implementations::new(),
+            interrupt_controller: interrupts::choose(config, offer.interrupt_controllers)?,
             registers: Written::Here {
                 // Under core KVM answers no PSCI call; its register holds what it can hold.
                 psci_version: psci_version.min(offer.psci_version),
@@ -61,12 +64,13 @@ impl Promise {
         })
     }
 
-    /// What `contract` promises.
-    pub(super) fn of(contract: &Contract) -> Self {
+    /// What `contract` promises to the machine of `config`.
+    pub(super) fn of(contract: &Contract, config: &Config) -> Self {
         Self {
             psci_version: contract.psci_version,
             workarounds: contract.workarounds,
             implementations: contract.implementations.clone(),
+            interrupt_controller: interrupts::promised(contract, config),
             registers: Written::UnderContract,
         }
     }
@@ -132,7 +136,7 @@ fn psci_version(config: &Config, offer: &Offer) -> Result<PsciVersion, Error> {
 fn check_features(config: &Config, offer: &Offer) -> Result<(), Error> {
     let named = config.features;
     let missing: Features = match config.firmware {
-        FirmwareKind::Kernel => named - (offer.features - Features::DISCOVER_IMPL),
+        FirmwareKind::Kernel => named - offer.features,
         FirmwareKind::Core => named
             .iter()
             .filter(|feature| !core_config::has(config.dialect, *feature))
@@ -343,11 +347,11 @@ pub(super) mod tests {
 
     #[test]
     fn what_the_kernels_firmware_lacks_is_refused_by_name() {
-        let features = Features::TRNG | Features::MIGRATE | Features::DISCOVER_IMPL;
+        let features = Features::TRNG | Features::MIGRATE;
         let error = promised(&FakeHost::new(), &with(features, kernel(1))).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot give the guest discover-impl,migrate: this host's kernel does not have it; \
+            "cannot give the guest migrate: this host's kernel does not have it; \
              leave it out of --with, use a newer host such as --host lab:7.3, or for what core \
              serves alone --firmware core --dialect spec"
         );

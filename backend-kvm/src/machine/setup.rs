@@ -9,7 +9,7 @@
 //!
 //! All vCPUs exist before the first is initialised, because each creation sets the guest's counter
 //! anew; firmware registers and the filter come before the first run, which freezes them; the GIC
-//! comes to life once every vCPU has its MPIDR_EL1. Under a contract each step tells KVM its part
+//! comes to life once every vCPU has its MPIDR_EL1, and the ITS after it. Under a contract each step tells KVM its part
 //! of it ([`crate::contract`]), in every life anew.
 
 use vambrace_core::contract::{Contract, Subject};
@@ -22,12 +22,14 @@ use super::{Config, Error, Features, FirmwareKind, Offer, core_config};
 use crate::address::Region;
 use crate::contract::{self, Order, Strict, Witness};
 use crate::firmware::Kernel;
-use crate::layout::{self, GIC_DISTRIBUTOR, Layout};
+use crate::layout::{
+    self, GIC_CPU_INTERFACE, GIC_DISTRIBUTOR, GIC_ITS, InterruptController, Layout,
+};
 use crate::memory::GuestMemory;
 use crate::probe;
 use crate::sys::{
-    self, Capability, FilterAction, GicOps, Hardware, Host, RegisterId, VcpuFeatures, VcpuOps,
-    VmOps,
+    self, Capability, FilterAction, GicOps, Hardware, Host, ItsOps as _, RegisterId, VcpuFeatures,
+    VcpuOps, VmOps,
 };
 
 /// What a machine is built from.
@@ -220,7 +222,7 @@ impl<V: VmOps> Initialised<V> {
         }
         let first = &mut self.vcpus[0];
         let promise = match (terms, promise) {
-            (Some(terms), _) => Promise::of(terms.contract),
+            (Some(terms), _) => Promise::of(terms.contract, config),
             (None, Some(promise)) => promise.clone(),
             (None, None) => Promise::new(config, &Offer::probe(&self.vm, first)?)?
                 .with_implementation_of(config, first)?,
@@ -241,8 +243,9 @@ struct Promised<V: VmOps> {
 }
 
 impl<V: VmOps> Promised<V> {
-    /// What is not a register: stolen time, of each vCPU in either mode; under core the filter,
-    /// which forwards every function id that KVM lets go; under KVM its suspension of the system.
+    /// What is not a register: stolen time, of each vCPU in either mode; the filter, which forwards
+    /// every function id that KVM lets go to core, and beside KVM's firmware what that only
+    /// advertises; under KVM its suspension of the system.
     fn firmware(
         mut self,
         blueprint: &Blueprint<'_>,
@@ -268,22 +271,17 @@ impl<V: VmOps> Promised<V> {
                 vcpu.set_stolen_time(GuestAddress(layout::stolen_time(index).value()))?;
             }
         }
-        match firmware {
-            FirmwareKind::Kernel => {
-                if features.contains(Features::SYSTEM_SUSPEND) {
-                    self.vm.enable(Capability::SystemSuspend)?;
-                }
-            }
-            FirmwareKind::Core => self.forward(features)?,
-        }
-        Ok(())
-    }
-
-    /// PTP stays with the kernel if the guest is promised it: only that reads both clocks at once.
-    fn forward(&self, features: Features) -> Result<(), Error> {
-        let ranges = contract::forwarded_to_core(core_config::services(features));
-        for (base, count) in ranges {
+        let services = core_config::services(features);
+        let forwarded = match firmware {
+            FirmwareKind::Kernel => contract::forwarded_by_kernel(services),
+            // PTP stays with the kernel if it is promised: only that reads both clocks at once.
+            FirmwareKind::Core => contract::forwarded_to_core(services),
+        };
+        for (base, count) in forwarded {
             self.vm.filter_smccc(*base, *count, FilterAction::Forward)?;
+        }
+        if firmware == FirmwareKind::Kernel && features.contains(Features::SYSTEM_SUSPEND) {
+            self.vm.enable(Capability::SystemSuspend)?;
         }
         Ok(())
     }
@@ -301,13 +299,33 @@ impl<V: VmOps> WithFirmware<V> {
         blueprint: &Blueprint<'_>,
         terms: Option<&Terms<'_>>,
     ) -> Result<Built<V>, Error> {
-        let gic = self.vm.create_gic_v3()?;
+        let controller = self.promise.interrupt_controller;
+        let made = match controller {
+            InterruptController::GicV2 => self.vm.create_gic_v2(),
+            InterruptController::GicV3 | InterruptController::GicV3WithIts => {
+                self.vm.create_gic_v3()
+            }
+        };
+        let gic = match (made, terms) {
+            (Err(error), Some(terms)) => return Err(terms.without_gic(error)),
+            (made, _) => made?,
+        };
         gic.set_distributor(base(GIC_DISTRIBUTOR))?;
-        for (index, part) in (0..).zip(blueprint.layout.redistributors()) {
-            gic.add_redistributor_region(index, base(part.region), part.count)?;
+        match controller {
+            InterruptController::GicV2 => gic.set_cpu_interface(base(GIC_CPU_INTERFACE))?,
+            InterruptController::GicV3 | InterruptController::GicV3WithIts => {
+                for (index, part) in (0..).zip(blueprint.layout.redistributors()) {
+                    gic.add_redistributor_region(index, base(part.region), part.count)?;
+                }
+            }
         }
         gic.set_interrupt_count(layout::INTERRUPTS)?;
         gic.initialise()?;
+        if controller == InterruptController::GicV3WithIts {
+            let its = self.vm.create_its()?;
+            its.place(base(GIC_ITS))?;
+            its.initialise()?;
+        }
         if let Some(terms) = terms {
             terms.complete(&self.vm, &mut self.vcpus, &gic, blueprint)?;
         }
@@ -331,6 +349,15 @@ impl Terms<'_> {
         let mut strict = self.strict;
         made.or_else(|error| strict.refused(Subject::VcpuFeatures, error))?;
         Ok(self.order.vectors(vcpu, features, &mut strict)?)
+    }
+
+    /// The host could not make the GIC that is promised.
+    fn without_gic(&self, error: sys::Error) -> Error {
+        let mut strict = self.strict;
+        match strict.refused(Subject::Gic, error) {
+            Err(failure) => failure.into(),
+            Ok(()) => error.into(),
+        }
     }
 
     /// All that has a register and no dependence on the GIC.
@@ -430,11 +457,14 @@ fn base(region: Region) -> GuestAddress {
 
 #[cfg(test)]
 mod tests {
+    use vambrace_core::contract::GicKind;
+
     use super::*;
+    use crate::machine::Its;
     use crate::machine::tests::{core, kernel};
     use crate::memory::MINIMUM_RAM;
-    use crate::sys::Operation;
     use crate::sys::fake::{FakeHost, Record};
+    use crate::sys::{InterruptDevice, Operation};
 
     const PSCI_0_2: VcpuFeatures = VcpuFeatures::PSCI_0_2;
 
@@ -525,6 +555,9 @@ mod tests {
             host_and(&[
                 Operation::Capability(Capability::SystemSuspend),
                 Operation::Capability(Capability::El1_32Bit),
+                Operation::ProbeDevice(InterruptDevice::GicV2),
+                Operation::ProbeDevice(InterruptDevice::GicV3),
+                Operation::ProbeDevice(InterruptDevice::Its),
             ]),
             of(
                 0,
@@ -554,6 +587,9 @@ mod tests {
             },
             Operation::SetInterruptCount(288),
             Operation::InitialiseGic,
+            Operation::CreateIts,
+            Operation::PlaceIts(GuestAddress(0x808_0000)),
+            Operation::InitialiseIts,
             Operation::CloseVm,
         ])
     }
@@ -617,6 +653,12 @@ mod tests {
             forward(0xc001_0000, 0x3fff_0000),
         ];
         assert_eq!(given(&with(Features::PTP, core(1))), expected);
+    }
+
+    #[test]
+    fn what_kvm_only_advertises_is_forwarded_from_its_firmware() {
+        let config = with(Features::DISCOVER_IMPL, kernel(1));
+        assert_eq!(given(&config), [forward(0xc600_0040, 2)]);
     }
 
     #[test]
@@ -699,6 +741,58 @@ mod tests {
             regions.collect::<Vec<_>>(),
             [(0, 0x80a_0000, 123), (1, 0x8000_0000, 7)]
         );
+    }
+
+    /// What becomes of the interrupt controller.
+    fn controller(config: &Config) -> Vec<Operation> {
+        let host = FakeHost::new();
+        built(&host, config).unwrap();
+        let log = host.log().into_iter().map(|(_, operation)| operation);
+        log.skip_while(|operation| {
+            !matches!(operation, Operation::CreateGicV2 | Operation::CreateGicV3)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_gicv2_has_a_cpu_interface_and_no_redistributors() {
+        let config = Config {
+            gic: Some(GicKind::V2),
+            ..kernel(8)
+        };
+        let expected = [
+            Operation::CreateGicV2,
+            Operation::SetDistributor(GuestAddress(0x800_0000)),
+            Operation::SetCpuInterface(GuestAddress(0x801_0000)),
+            Operation::SetInterruptCount(288),
+            Operation::InitialiseGic,
+            Operation::CloseVm,
+        ];
+        assert_eq!(controller(&config), expected);
+    }
+
+    #[test]
+    fn a_gicv3_can_be_had_without_an_its() {
+        let config = Config {
+            its: Some(Its::Absent),
+            ..kernel(1)
+        };
+        let made = controller(&config);
+        assert_eq!(made[0], Operation::CreateGicV3);
+        assert!(!made.contains(&Operation::CreateIts));
+    }
+
+    #[test]
+    fn a_host_without_a_gicv3_gives_a_gicv2_unless_another_is_asked_for() {
+        let host = FakeHost::new().without_device(InterruptDevice::GicV3);
+        let promise = built(&host, &kernel(1)).unwrap();
+        assert_eq!(promise.interrupt_controller, InterruptController::GicV2);
+        let config = Config {
+            gic: Some(GicKind::V3),
+            ..kernel(1)
+        };
+        let refused = built(&host, &config).unwrap_err();
+        assert!(matches!(refused, Error::NoGic { kind: GicKind::V3 }));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod release;
 
 use std::fmt;
+use std::fs::File;
 
 use vambrace_core::memory::Ipa;
 use vm_memory::{
@@ -175,6 +176,19 @@ impl GuestMemory {
         self.check(address, bytes.len() as u64)?;
         self.mapping
             .write_slice(bytes, GuestAddress(address.value()))
+            .map_err(|source| MemoryError::Access { address, source })
+    }
+
+    /// Copies the next `length` bytes of a file to `address`, without a copy between.
+    ///
+    /// # Errors
+    /// [`MemoryError::OutsideRam`] if a byte of it is not RAM; nothing is written then.
+    /// [`MemoryError::Access`] if the file cannot be read or has not as many.
+    pub fn read_from(&self, address: Ipa, file: &File, length: u64) -> Result<(), MemoryError> {
+        self.check(address, length)?;
+        let count = usize::try_from(length).map_err(|_| MemoryError::TooMuch { asked: length })?;
+        self.mapping
+            .read_exact_volatile_from(GuestAddress(address.value()), &mut &*file, count)
             .map_err(|source| MemoryError::Access { address, source })
     }
 

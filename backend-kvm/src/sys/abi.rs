@@ -46,6 +46,7 @@ pub(super) const fn mp_state(number: u32) -> Option<MpState> {
 pub(super) const PAYLOAD: usize = 0x48;
 
 /// What an exit reason and the start of the union mean.
+#[inline]
 pub(super) fn decode(reason: u32, payload: &[u8; PAYLOAD]) -> Exit {
     match reason {
         KVM_EXIT_HYPERCALL => Exit::Hypercall {
@@ -126,7 +127,7 @@ const KVM_EXIT_INTR: u32 = 10;
 const KVM_EXIT_INTERNAL_ERROR: u32 = 17;
 const KVM_EXIT_SYSTEM_EVENT: u32 = 24;
 const KVM_EXIT_ARM_NISV: u32 = 28;
-const KVM_EXIT_MEMORY_FAULT: u32 = 39;
+pub(super) const KVM_EXIT_MEMORY_FAULT: u32 = 39;
 
 /// Set in a hypercall's flags when the conduit was SMC.
 const KVM_HYPERCALL_EXIT_SMC: u64 = 1;

@@ -9,8 +9,8 @@ use std::os::fd::BorrowedFd;
 use vm_memory::{GuestAddress, GuestRegionMmap, VolatileSlice};
 
 use super::{
-    Capability, Exit, FilterAction, GicOps, Hardware, Host, Kick, Level, MpState, RegisterId,
-    Result, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
+    Capability, Exit, FilterAction, GicOps, Hardware, Host, InterruptDevice, ItsOps, Kick, Level,
+    MpState, RegisterId, Result, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
 };
 
 /// A kernel without arm64 virtual machines: there is no value of this type.
@@ -36,6 +36,7 @@ impl Host for Absent {
 impl VmOps for Absent {
     type Vcpu = Self;
     type Gic = Self;
+    type Its = Self;
 
     fn capability(&self, _: Capability) -> Result<u32> {
         match self.0 {}
@@ -69,11 +70,19 @@ impl VmOps for Absent {
         match self.0 {}
     }
 
+    fn supports_device(&self, _: InterruptDevice) -> Result<bool> {
+        match self.0 {}
+    }
+
     fn create_gic_v2(&self) -> Result<Self> {
         match self.0 {}
     }
 
     fn create_gic_v3(&self) -> Result<Self> {
+        match self.0 {}
+    }
+
+    fn create_its(&self) -> Result<Self> {
         match self.0 {}
     }
 
@@ -90,8 +99,22 @@ impl VmOps for Absent {
     }
 }
 
+impl ItsOps for Absent {
+    fn place(&self, _: GuestAddress) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn initialise(&self) -> Result<()> {
+        match self.0 {}
+    }
+}
+
 impl GicOps for Absent {
     fn set_distributor(&self, _: GuestAddress) -> Result<()> {
+        match self.0 {}
+    }
+
+    fn set_cpu_interface(&self, _: GuestAddress) -> Result<()> {
         match self.0 {}
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use vm_memory::GuestAddress;
 
-use super::{Capability, FilterAction, Level, MpState, RegisterId, VcpuFeatures};
+use super::{Capability, FilterAction, InterruptDevice, Level, MpState, RegisterId, VcpuFeatures};
 
 /// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -133,12 +133,22 @@ pub enum Operation {
     },
     /// [`VmOps::writable_masks`](super::VmOps::writable_masks).
     WritableMasks,
+    /// [`VmOps::supports_device`](super::VmOps::supports_device).
+    ProbeDevice(InterruptDevice),
     /// [`VmOps::create_gic_v2`](super::VmOps::create_gic_v2).
     CreateGicV2,
     /// [`VmOps::create_gic_v3`](super::VmOps::create_gic_v3).
     CreateGicV3,
+    /// [`VmOps::create_its`](super::VmOps::create_its).
+    CreateIts,
+    /// [`ItsOps::place`](super::ItsOps::place).
+    PlaceIts(GuestAddress),
+    /// [`ItsOps::initialise`](super::ItsOps::initialise).
+    InitialiseIts,
     /// [`GicOps::set_distributor`](super::GicOps::set_distributor).
     SetDistributor(GuestAddress),
+    /// [`GicOps::set_cpu_interface`](super::GicOps::set_cpu_interface).
+    SetCpuInterface(GuestAddress),
     /// [`GicOps::set_redistributors`](super::GicOps::set_redistributors).
     SetRedistributors(GuestAddress),
     /// [`GicOps::add_redistributor_region`](super::GicOps::add_redistributor_region).
@@ -235,9 +245,16 @@ impl Operation {
             Self::ProbeSmcccFilter => "KVM_HAS_DEVICE_ATTR of the SMCCC filter",
             Self::FilterSmccc { .. } => "KVM_SET_DEVICE_ATTR of the SMCCC filter",
             Self::WritableMasks => "KVM_ARM_GET_REG_WRITABLE_MASKS",
+            Self::ProbeDevice(InterruptDevice::GicV2) => "KVM_CREATE_DEVICE_TEST of a GICv2",
+            Self::ProbeDevice(InterruptDevice::GicV3) => "KVM_CREATE_DEVICE_TEST of a GICv3",
+            Self::ProbeDevice(InterruptDevice::Its) => "KVM_CREATE_DEVICE_TEST of an ITS",
             Self::CreateGicV2 => "KVM_CREATE_DEVICE of a GICv2",
             Self::CreateGicV3 => "KVM_CREATE_DEVICE of a GICv3",
+            Self::CreateIts => "KVM_CREATE_DEVICE of an ITS",
+            Self::PlaceIts(_) => "placing the ITS",
+            Self::InitialiseIts => "initialising the ITS",
             Self::SetDistributor(_) => "placing the GIC distributor",
+            Self::SetCpuInterface(_) => "placing the GIC's CPU interface",
             Self::SetRedistributors(_) => "placing the GIC redistributors",
             Self::AddRedistributorRegion { .. } => "placing a region of GIC redistributors",
             Self::SetInterruptCount(_) => "setting the GIC's number of interrupts",
@@ -296,6 +313,8 @@ impl fmt::Display for Operation {
                 write!(f, " of {count:#x} calls from {base:#x} to {action:?}")
             }
             Self::SetDistributor(base)
+            | Self::SetCpuInterface(base)
+            | Self::PlaceIts(base)
             | Self::SetRedistributors(base)
             | Self::SignalOnWrite(base)
             | Self::SetStolenTime(base) => {

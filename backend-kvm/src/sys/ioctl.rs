@@ -1,21 +1,28 @@
 //! The ioctls of KVM's that `kvm-ioctls` lacks, or limits.
 //!
+//! Its KVM_CREATE_DEVICE cannot ask without making one.
 //! Its KVM_IOEVENTFD wants to own the descriptor's type.
-//! Its list of registers ends at 500, which is a number of its own and not of the kernel's.
+//! Its list of registers ends at 500, which is a number of its own and not of the kernel's. Its KVM_RUN
+//! makes of each exit what is read here from `kvm_run` anyway, at every exit.
 
 #![expect(unsafe_code, reason = "an ioctl may write wherever it is told to")]
 
 use std::ffi::c_ulong;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use kvm_bindings::{KVMIO, kvm_arm_counter_offset, kvm_device_attr, kvm_ioeventfd, reg_mask_range};
+use kvm_bindings::{
+    KVM_CREATE_DEVICE_TEST, KVMIO, kvm_arm_counter_offset, kvm_create_device, kvm_device_attr,
+    kvm_ioeventfd, reg_mask_range,
+};
 use kvm_ioctls::{DeviceFd, VcpuFd, VmFd};
 use vmm_sys_util::errno;
-use vmm_sys_util::ioctl::{ioctl_with_mut_ptr, ioctl_with_ref};
-use vmm_sys_util::{ioctl_ior_nr, ioctl_iow_nr};
+use vmm_sys_util::ioctl::{ioctl, ioctl_with_mut_ptr, ioctl_with_mut_ref, ioctl_with_ref};
+use vmm_sys_util::{ioctl_io_nr, ioctl_ior_nr, ioctl_iow_nr, ioctl_iowr_nr};
 
 use super::{RegisterId, WritableMasks};
 
+ioctl_iowr_nr!(KVM_CREATE_DEVICE, KVMIO, 0xe0, kvm_create_device);
+ioctl_io_nr!(KVM_RUN, KVMIO, 0x80);
 ioctl_iow_nr!(KVM_IOEVENTFD, KVMIO, 0x79, kvm_ioeventfd);
 ioctl_iow_nr!(
     KVM_ARM_SET_COUNTER_OFFSET,
@@ -24,6 +31,17 @@ ioctl_iow_nr!(
     kvm_arm_counter_offset
 );
 ioctl_ior_nr!(KVM_ARM_GET_REG_WRITABLE_MASKS, KVMIO, 0xb6, reg_mask_range);
+
+/// KVM_RUN.
+#[inline]
+pub(super) fn run(vcpu: &mut VcpuFd) -> Result<(), errno::Error> {
+    // SAFETY: it takes no argument. The kernel writes to `kvm_run`, into which nobody holds a reference
+    // but through the vCPU's owner, who lends it here.
+    match unsafe { ioctl(vcpu, KVM_RUN()) } {
+        0 => Ok(()),
+        _ => Err(errno::Error::last()),
+    }
+}
 
 /// KVM_GET_REG_LIST: `struct kvm_reg_list` is a count and as many ids.
 pub(super) fn register_list(vcpu: &VcpuFd) -> Result<Vec<RegisterId>, errno::Error> {
@@ -89,6 +107,23 @@ pub(super) fn signal_on_write(
     match unsafe { ioctl_with_ref(vm, KVM_IOEVENTFD(), &request) } {
         0 => Ok(()),
         _ => Err(errno::Error::last()),
+    }
+}
+
+/// KVM_CREATE_DEVICE with KVM_CREATE_DEVICE_TEST: whether a device of this type can be made.
+/// `kvm-ioctls` takes the answer for a device, whose descriptor it closes.
+pub(super) fn supports_device(vm: &VmFd, device_type: u32) -> Result<bool, errno::Error> {
+    let mut request = kvm_create_device {
+        type_: device_type,
+        fd: 0,
+        flags: KVM_CREATE_DEVICE_TEST,
+    };
+    // SAFETY: the kernel writes the request back, and makes nothing with this flag.
+    let answer = unsafe { ioctl_with_mut_ref(vm, KVM_CREATE_DEVICE(), &mut request) };
+    match errno::Error::last() {
+        _ if answer == 0 => Ok(true),
+        error if error.errno() == libc::ENODEV => Ok(false),
+        error => Err(error),
     }
 }
 

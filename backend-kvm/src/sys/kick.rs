@@ -82,13 +82,20 @@ impl Kicked {
 
     /// Makes the calling thread the one that kicks reach. To be called before every run; takes
     /// the lock only when the thread is another than before.
+    #[inline]
     pub(super) fn attach(&mut self) -> Result<(), Errno> {
         let thread = current_thread();
-        if self.thread != Some(thread) {
-            unblock_signal(SIGRTMIN()).map_err(|_| Errno::EINVAL)?;
-            lock(&self.line).thread = Some(thread);
-            self.thread = Some(thread);
+        match self.thread == Some(thread) {
+            true => Ok(()),
+            false => self.move_to(thread),
         }
+    }
+
+    #[cold]
+    fn move_to(&mut self, thread: pid_t) -> Result<(), Errno> {
+        unblock_signal(SIGRTMIN()).map_err(|_| Errno::EINVAL)?;
+        lock(&self.line).thread = Some(thread);
+        self.thread = Some(thread);
         Ok(())
     }
 
@@ -192,6 +199,7 @@ fn install_handler() -> Result<(), Errno> {
 }
 
 /// The calling thread's number, asked of the kernel once.
+#[inline]
 fn current_thread() -> pid_t {
     thread_local! {
         // SAFETY: the call has no precondition.

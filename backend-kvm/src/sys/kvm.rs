@@ -13,20 +13,20 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kvm_bindings::{
-    KVM_MEM_READONLY, kvm_create_device, kvm_device_attr, kvm_enable_cap, kvm_mp_state,
-    kvm_userspace_memory_region, kvm_vcpu_events, kvm_vcpu_init,
+    KVM_MEM_READONLY, kvm_device_attr, kvm_enable_cap, kvm_mp_state, kvm_userspace_memory_region,
+    kvm_vcpu_events, kvm_vcpu_init,
 };
 use kvm_ioctls::{VcpuFd, VmFd};
 use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, MmapRegion, VolatileSlice};
 
-use super::abi::{PAYLOAD, decode, mp_state, smccc_filter, spi_line};
-use super::gic::Gic;
+use super::abi::{KVM_EXIT_MEMORY_FAULT, PAYLOAD, decode, mp_state, smccc_filter, spi_line};
+use super::gic::{self, Gic, Its};
 use super::kick::{Kicked, Kicker};
 use super::{
-    Capability, Errno, Error, Exit, FilterAction, Hardware, Host, Level, MpState, Operation,
-    RegisterId, Result, SystemRegisters, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
+    Capability, Errno, Error, Exit, FilterAction, Hardware, Host, InterruptDevice, Level, MpState,
+    Operation, RegisterId, Result, SystemRegisters, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
 };
-use super::{cache, identification, ioctl, mrs};
+use super::{attribute, cache, identification, ioctl, mrs};
 
 /// The KVM of this machine.
 #[derive(Debug)]
@@ -86,13 +86,14 @@ pub struct Vm(Arc<Shared>);
 /// What a VM's handles share. The descriptor goes first when it is dropped, the memory after it.
 #[derive(Debug)]
 pub(super) struct Shared {
-    fd: VmFd,
+    pub(super) fd: VmFd,
     memory: Mutex<Vec<Arc<MmapRegion>>>,
 }
 
 impl VmOps for Vm {
     type Vcpu = Vcpu;
     type Gic = Gic;
+    type Its = Its;
 
     fn capability(&self, capability: Capability) -> Result<u32> {
         quantity(
@@ -178,12 +179,21 @@ impl VmOps for Vm {
         ioctl::writable_masks(&self.0.fd).map_err(refused(Operation::WritableMasks))
     }
 
+    fn supports_device(&self, device: InterruptDevice) -> Result<bool> {
+        ioctl::supports_device(&self.0.fd, gic::device_type(device))
+            .map_err(refused(Operation::ProbeDevice(device)))
+    }
+
     fn create_gic_v2(&self) -> Result<Gic> {
-        self.create_gic(KVM_DEV_TYPE_ARM_VGIC_V2, Operation::CreateGicV2)
+        Gic::v2(&self.0)
     }
 
     fn create_gic_v3(&self) -> Result<Gic> {
-        self.create_gic(KVM_DEV_TYPE_ARM_VGIC_V3, Operation::CreateGicV3)
+        Gic::v3(&self.0)
+    }
+
+    fn create_its(&self) -> Result<Its> {
+        Its::new(&self.0)
     }
 
     fn set_counter_offset(&self, offset: u64) -> Result<()> {
@@ -228,16 +238,6 @@ impl Vm {
         // SAFETY: the whole range is one mapping, which is kept until the VM's descriptor, and
         // through `Shared` every vCPU's and device's, is closed: no guest outlives its memory.
         unsafe { self.0.fd.set_user_memory_region(request) }
-    }
-
-    fn create_gic(&self, kind: u32, operation: Operation) -> Result<Gic> {
-        let mut request = kvm_create_device {
-            type_: kind,
-            ..Default::default()
-        };
-        let created = self.0.fd.create_device(&mut request);
-        let fd = created.map_err(refused(operation))?;
-        Ok(Gic::new(fd, Arc::clone(&self.0)))
     }
 }
 
@@ -331,24 +331,24 @@ impl VcpuOps for Vcpu {
     }
 
     fn supports_stolen_time(&self) -> bool {
-        self.fd.has_device_attr(&stolen_time(0)).is_ok()
+        self.fd.has_device_attr(&attribute::stolen_time(0)).is_ok()
     }
 
     fn set_stolen_time(&mut self, base: GuestAddress) -> Result<()> {
         let set = self
             .fd
-            .set_device_attr(&stolen_time(&raw const base.0 as u64));
+            .set_device_attr(&attribute::stolen_time(&raw const base.0 as u64));
         set.map_err(self.refused(Operation::SetStolenTime(base)))
     }
 
     fn set_pmu_interrupt(&mut self, intid: u32) -> Result<()> {
-        let attribute = pmu(KVM_ARM_VCPU_PMU_V3_IRQ, &raw const intid as u64);
+        let attribute = attribute::pmu_interrupt(&raw const intid as u64);
         let set = self.fd.set_device_attr(&attribute);
         set.map_err(self.refused(Operation::SetPmuInterrupt(intid)))
     }
 
     fn initialise_pmu(&mut self) -> Result<()> {
-        let set = self.fd.set_device_attr(&pmu(KVM_ARM_VCPU_PMU_V3_INIT, 0));
+        let set = self.fd.set_device_attr(&attribute::PMU_INITIALISED);
         set.map_err(self.refused(Operation::InitialisePmu))
     }
 
@@ -356,15 +356,15 @@ impl VcpuOps for Vcpu {
         cache::clean_and_invalidate(memory);
     }
 
+    #[inline]
     fn run(&mut self) -> Result<Exit> {
         self.kicked
             .attach()
             .map_err(|errno| self.error(Operation::Run, errno))?;
         self.access = Access::Completed;
-        match self.fd.run() {
-            Ok(_) => Ok(self.exit()),
-            Err(error) if error.errno() == libc::EINTR => Ok(Exit::Kicked),
-            Err(error) => Err(self.refused(Operation::Run)(error)),
+        match ioctl::run(&mut self.fd) {
+            Ok(()) => Ok(self.exit()),
+            Err(error) => self.not_run(error),
         }
     }
 
@@ -394,7 +394,22 @@ impl VcpuOps for Vcpu {
 }
 
 impl Vcpu {
+    /// Why KVM_RUN is an error: a kick, or memory that the kernel cannot provide, which `kvm_run` tells of.
+    #[cold]
+    fn not_run(&mut self, error: kvm_ioctls::Error) -> Result<Exit> {
+        match error.errno() {
+            libc::EINTR => Ok(Exit::Kicked),
+            libc::EFAULT | libc::EHWPOISON if self.tells_of_memory() => Ok(self.exit()),
+            _ => Err(self.refused(Operation::Run)(error)),
+        }
+    }
+
+    fn tells_of_memory(&mut self) -> bool {
+        self.fd.get_kvm_run().exit_reason == KVM_EXIT_MEMORY_FAULT
+    }
+
     /// What the run that just returned left in `kvm_run`.
+    #[inline]
     fn exit(&mut self) -> Exit {
         let run = self.fd.get_kvm_run();
         // SAFETY: every byte of the union is mapped memory and any value is a valid byte.
@@ -446,27 +461,6 @@ impl Vcpu {
     }
 }
 
-/// An attribute of a vCPU's performance monitor; `address` is that of its value, if it has one.
-fn pmu(attr: u64, address: u64) -> kvm_device_attr {
-    kvm_device_attr {
-        group: KVM_ARM_VCPU_PMU_V3_CTRL,
-        attr,
-        addr: address,
-        flags: 0,
-    }
-}
-
-/// The attribute of a vCPU that places its structure of stolen time; `address` is that of the
-/// guest address, alive in the caller.
-fn stolen_time(address: u64) -> kvm_device_attr {
-    kvm_device_attr {
-        group: KVM_ARM_VCPU_PVTIME_CTRL,
-        attr: KVM_ARM_VCPU_PVTIME_IPA,
-        addr: address,
-        flags: 0,
-    }
-}
-
 /// What the kernel answers about a capability, which is negative only for an error.
 fn quantity(capability: Capability, answer: i32) -> Result<u32> {
     u32::try_from(answer).map_err(|_| {
@@ -490,11 +484,4 @@ fn refused_by(vcpu: Option<u32>, operation: Operation) -> impl FnOnce(kvm_ioctls
 // `uapi/linux/kvm.h` and `uapi/asm/kvm.h` of arm64, in the widths their fields have.
 const KVM_ARM_VM_SMCCC_CTRL: u32 = 0;
 const KVM_ARM_VM_SMCCC_FILTER: u64 = 0;
-const KVM_ARM_VCPU_PMU_V3_CTRL: u32 = 0;
-const KVM_ARM_VCPU_PMU_V3_IRQ: u64 = 0;
-const KVM_ARM_VCPU_PMU_V3_INIT: u64 = 1;
-const KVM_ARM_VCPU_PVTIME_CTRL: u32 = 2;
-const KVM_ARM_VCPU_PVTIME_IPA: u64 = 0;
-const KVM_DEV_TYPE_ARM_VGIC_V2: u32 = 5;
-const KVM_DEV_TYPE_ARM_VGIC_V3: u32 = 7;
 const KVM_ARM_VCPU_SVE: i32 = 4;

@@ -1,7 +1,7 @@
-//! The narrow seam to KVM: five traits and plain data.
+//! The narrow seam to KVM: six traits and plain data.
 //!
-//! Everything this crate asks of a kernel passes through [`Host`], [`VmOps`], [`GicOps`] and
-//! [`VcpuOps`]. No structure of KVM's leaks out, so all code above the seam compiles, and is
+//! Everything this crate asks of a kernel passes through [`Host`], [`VmOps`], [`GicOps`],
+//! [`ItsOps`] and [`VcpuOps`]. No structure of KVM's leaks out, so all code above the seam compiles, and is
 //! tested, on any Linux machine: `kvm` carries the seam out on arm64, a scripted fake in tests.
 //!
 //! What holds at the seam:
@@ -18,6 +18,8 @@
 // What only the arm64 side uses is compiled elsewhere for its tests.
 #[cfg(any(test, all(target_os = "linux", target_arch = "aarch64")))]
 mod abi;
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+mod attribute;
 #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
 mod cache;
 // In its place where there is no such KVM.
@@ -113,6 +115,8 @@ pub trait VmOps: Send + Sync + 'static {
     type Vcpu: VcpuOps;
     /// Its interrupt controller.
     type Gic: GicOps;
+    /// The part of it that makes interrupts of messages.
+    type Its: ItsOps;
 
     /// As [`Host::capability`], asked of the VM, whose answer may be narrower.
     fn capability(&self, capability: Capability) -> Result<u32>;
@@ -146,12 +150,19 @@ pub trait VmOps: Send + Sync + 'static {
     /// (KVM_ARM_GET_REG_WRITABLE_MASKS). ENOTTY or EINVAL before Linux 6.7.
     fn writable_masks(&self) -> Result<WritableMasks>;
 
+    /// Whether the VM can have this interrupt controller, or part of one (KVM_CREATE_DEVICE with
+    /// KVM_CREATE_DEVICE_TEST). Nothing is made.
+    fn supports_device(&self, device: InterruptDevice) -> Result<bool>;
+
     /// Makes the VM's GICv2, still without addresses (KVM_CREATE_DEVICE). ENODEV where the host's
     /// GIC cannot play one.
     fn create_gic_v2(&self) -> Result<Self::Gic>;
 
     /// Makes the VM's GICv3, still without addresses (KVM_CREATE_DEVICE).
     fn create_gic_v3(&self) -> Result<Self::Gic>;
+
+    /// Makes the ITS of the VM's GICv3, still without an address (KVM_CREATE_DEVICE).
+    fn create_its(&self) -> Result<Self::Its>;
 
     /// Sets how far both of the guest's counters are behind the host's (KVM_ARM_SET_COUNTER_OFFSET,
     /// Linux 6.4). From then on writing one of them has no effect.
@@ -172,8 +183,11 @@ pub trait VmOps: Send + Sync + 'static {
 /// Addresses and the number of interrupts come first, [`initialise`](GicOps::initialise) last,
 /// after all vCPUs exist and have their MPIDR_EL1.
 pub trait GicOps: Send {
-    /// Places the distributor: 64 KiB, 64 KiB aligned.
+    /// Places the distributor: 64 KiB, 64 KiB aligned; a GICv2's has 4 KiB, 4 KiB aligned.
     fn set_distributor(&self, base: GuestAddress) -> Result<()>;
+
+    /// Places a GICv2's CPU interface: 8 KiB, 4 KiB aligned.
+    fn set_cpu_interface(&self, base: GuestAddress) -> Result<()>;
 
     /// Places the redistributors of all vCPUs made so far in one region of 128 KiB each. Not to
     /// be mixed with [`add_redistributor_region`](GicOps::add_redistributor_region).
@@ -195,6 +209,27 @@ pub trait GicOps: Send {
     /// Writes the distributor's 32-bit register at `offset` bytes, as CPU 0 sees it, of either
     /// kind. EINVAL for a GICD_IIDR of another implementation.
     fn set_distributor_register(&self, offset: u32, value: u32) -> Result<()>;
+}
+
+/// The ITS of a VM's GICv3 (`Documentation/virt/kvm/devices/arm-vgic-its.rst`). Once made it lives
+/// as long as its VM.
+pub trait ItsOps: Send {
+    /// Places its frames: 128 KiB, 64 KiB aligned. EEXIST if they are placed already.
+    fn place(&self, base: GuestAddress) -> Result<()>;
+
+    /// Brings it to life.
+    fn initialise(&self) -> Result<()>;
+}
+
+/// An interrupt controller that a VM may have, or a part of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InterruptDevice {
+    /// KVM_DEV_TYPE_ARM_VGIC_V2.
+    GicV2,
+    /// KVM_DEV_TYPE_ARM_VGIC_V3.
+    GicV3,
+    /// KVM_DEV_TYPE_ARM_VGIC_ITS.
+    Its,
 }
 
 /// One vCPU, owned by the thread that runs it.

@@ -15,6 +15,7 @@ use crate::devices::Served;
 use crate::firmware::{Answered, Firmware, Ready};
 use crate::machine::{Control, Crash, Devices, Stop};
 use crate::memory::GuestMemory;
+use crate::sandbox;
 use crate::sys::{self, Exit, VcpuOps, VmOps};
 
 /// What the vCPUs of one life share.
@@ -69,6 +70,7 @@ impl<'a, V: VmOps, F: Firmware> Thread<'a, V, F> {
 
     /// `Ok` when somebody else has stopped the machine, `Err` when this vCPU does.
     fn live(&mut self) -> Result<(), Stop> {
+        sandbox::confine_vcpu().map_err(|error| Stop::Failed(error.into()))?;
         loop {
             self.vcpu.clear_kick();
             let control = self.board.control;

@@ -10,7 +10,6 @@ use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
@@ -18,6 +17,7 @@ use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread, read};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, QueueSelector, isatty, tcflush, tcgetattr, tcsetattr};
+use vambrace_kvm::threads;
 
 use super::escape::{Escape, HELP, Key};
 use crate::failure::{Failure, OWN_ERROR};
@@ -156,19 +156,17 @@ fn keys_of(mut keyboard: File, act: impl FnMut(Wish) + Send + 'static) -> io::Re
         act,
         is_ending: false,
     };
-    thread::Builder::new()
-        .name("keyboard".into())
-        .spawn(move || {
-            let mut typed = [0; 256];
-            // A terminal that is gone types no more.
-            while let Ok(count @ 1..) = keyboard.read(&mut typed) {
-                match keys.take(&typed[..count]) {
-                    Typed::Passed => {}
-                    Typed::Dropped => beep(),
-                    Typed::CutOff => cut_off(),
-                }
+    threads::named("keyboard").spawn(move || {
+        let mut typed = [0; 256];
+        // A terminal that is gone types no more.
+        while let Ok(count @ 1..) = keyboard.read(&mut typed) {
+            match keys.take(&typed[..count]) {
+                Typed::Passed => {}
+                Typed::Dropped => beep(),
+                Typed::CutOff => cut_off(),
             }
-        })?;
+        }
+    })?;
     Ok(File::from(input))
 }
 
@@ -305,6 +303,7 @@ pub(super) const FILE: &str = "file=";
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
 
     use super::*;
 

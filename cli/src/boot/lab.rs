@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGTERM, SIGUSR1};
+use vambrace_kvm::image;
 use vambrace_kvm::outlet::Outlet;
 use vambrace_lab::{
     Cancel, Executable, ExitStatus, HostSpec, Input, Job, Outcome, Output, Source, Stdin, Streams,
@@ -29,7 +30,7 @@ impl Boot {
     pub(super) fn run_in_lab(&self, mut spec: HostSpec) -> Result<u8, Failure> {
         let guest = u32::try_from(self.arguments.memory.bytes() >> 20).unwrap_or(u32::MAX);
         spec.memory_mib = spec.memory_mib.max(guest.saturating_add(HOSTS_OWN));
-        let mut job = self.job(&spec);
+        let mut job = self.job(&spec)?;
         if self.arguments.dump_dtb.is_none() {
             // Before a host starts: what is wrong with a disk is told at once.
             job.disks = self.arguments.devices.open_for_lab()?;
@@ -95,11 +96,11 @@ impl Boot {
     }
 
     /// With a time limit, the host has one that is as much longer as it takes to come up and to go.
-    fn job(&self, spec: &HostSpec) -> Job {
+    fn job(&self, spec: &HostSpec) -> Result<Job, Failure> {
         let limit = self.arguments.timeout.map(Duration::from_secs);
         let tree = self.arguments.dump_dtb.as_ref();
-        Job {
-            inputs: self.inputs(),
+        Ok(Job {
+            inputs: self.inputs()?,
             outputs: tree
                 .map(|outside| Output {
                     inside: TREE.into(),
@@ -113,19 +114,25 @@ impl Boot {
                     .saturating_add(AROUND_THE_GUEST)
             }),
             ..Job::new(Executable::Vambrace, self.arguments_inside(spec))
-        }
+        })
     }
 
-    fn inputs(&self) -> Vec<Input> {
-        let input = |bytes: &[u8], destination: &str| Input {
-            source: Source::Bytes(bytes.to_vec()),
-            destination: destination.into(),
+    fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        let input = |file: &image::Source, destination: &str| {
+            let bytes = file.read();
+            let bytes = bytes.map_err(|error| {
+                Failure::new(format!("cannot read what is to be booted: {error}"))
+            })?;
+            Ok(Input {
+                source: Source::Bytes(bytes),
+                destination: destination.into(),
+            })
         };
-        let initramfs = self.files.initramfs.as_deref();
+        let initramfs = self.files.initramfs.as_ref();
         let contract = self.contract.inside().map(|(input, _)| input);
         std::iter::once(input(&self.files.image, IMAGE))
-            .chain(initramfs.map(|bytes| input(bytes, INITRAMFS)))
-            .chain(contract)
+            .chain(initramfs.map(|file| input(file, INITRAMFS)))
+            .chain(contract.map(Ok))
             .collect()
     }
 
@@ -134,6 +141,7 @@ impl Boot {
         let mut words: Vec<OsString> = vec!["boot".into(), "--host=local".into()];
         words.extend(self.contract.inside().map(|(_, option)| option.into()));
         words.extend(arguments.host_cpus.inside().map(OsString::from));
+        words.extend(arguments.gic.inside().map(OsString::from));
         words.extend(arguments.devices.inside().map(OsString::from));
         let mut option = |name: &str, value: Option<String>| {
             words.extend(value.map(|value| OsString::from(format!("--{name}={value}"))));
@@ -163,6 +171,7 @@ impl Boot {
             "timeout",
             arguments.timeout.map(|seconds| seconds.to_string()),
         );
+        option("sandbox", Some(arguments.sandbox.name().into()));
         option("dump-dtb", arguments.dump_dtb.as_ref().map(|_| TREE.into()));
         for (flag, set) in [
             ("--no-reboot", arguments.no_reboot),

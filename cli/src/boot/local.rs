@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
 
 use signal_hook::consts::SIGUSR1;
 use signal_hook::iterator::Signals;
 
 use vambrace_kvm::address::ByteSize;
-use vambrace_kvm::devices::{PowerButton, Unclaimed};
+use vambrace_kvm::devices::PowerButton;
 use vambrace_kvm::machine::{AttachError, Devices, End, Machine, Report, Stopper};
 use vambrace_kvm::sys;
+use vambrace_kvm::threads;
 
 use super::Boot;
 use super::console::{Wish, read_some};
@@ -20,6 +20,7 @@ use crate::ending::{exit_code, tell};
 use crate::failure::Failure;
 use crate::host_choice::kernel_release;
 use crate::interrupt::Interrupt;
+use crate::machine_options::{board, unclaimed};
 use crate::progress::say;
 use crate::under_contract;
 
@@ -42,14 +43,16 @@ impl Boot {
         let typed = keys.clone();
         let console = arguments.console.open(move |wish| typed.act(wish))?;
         say(&self.banner(interactive));
-        let mut devices = self.devices(console.output);
-        keys.power(add_board(&mut devices, interactive)?);
-        let _sockets = opened.add_to(&mut devices)?;
+        let (mut devices, button) = self.devices(console.output, interactive)?;
+        keys.power(button);
+        let sockets = opened.add_to(&mut devices)?;
         let devices = Arc::new(devices);
         if let Some(input) = console.input {
             let devices = Arc::clone(&devices);
-            thread::spawn(move || pass(&input, &devices));
+            start("console keys", move || pass(&input, &devices))?;
         }
+        let folders: Vec<_> = sockets.folders().collect();
+        arguments.sandbox.enter(&folders)?;
         let ended = under_contract::run(&mut machine, self.contract.contract(), &host, &devices);
         drop(console.terminal);
         let report = ended?;
@@ -69,8 +72,8 @@ impl Boot {
         machine: &Machine<'_>,
         host: &impl sys::Host,
     ) -> Result<u8, Failure> {
-        let mut devices = self.devices(Box::new(io::sink()));
-        add_board(&mut devices, self.is_interactive())?;
+        let output = Box::new(io::sink());
+        let (mut devices, _) = self.devices(output, self.is_interactive())?;
         self.arguments.devices.describe_to(&mut devices)?;
         let tree = machine.device_tree(host, &devices)?;
         match std::fs::write(path, tree) {
@@ -82,12 +85,21 @@ impl Boot {
         }
     }
 
-    fn devices(&self, output: Box<dyn io::Write + Send>) -> Devices {
-        let unclaimed = match self.arguments.strict_mmio {
-            true => Unclaimed::ExternalAbort,
-            false => Unclaimed::ZeroAndIgnored,
+    /// The board, with a power button where somebody can press it.
+    fn devices(
+        &self,
+        output: Box<dyn io::Write + Send>,
+        interactive: bool,
+    ) -> Result<(Devices, Option<PowerButton>), Failure> {
+        let failed = |error: AttachError| Failure::new(error.to_string());
+        let unclaimed = unclaimed(self.arguments.strict_mmio);
+        let made = board(output, u64::MAX, unclaimed);
+        let mut devices = made.map_err(failed)?;
+        let button = match interactive {
+            true => Some(devices.add_power_button().map_err(failed)?),
+            false => None,
         };
-        Devices::new(output, u64::MAX, unclaimed)
+        Ok((devices, button))
     }
 
     /// What is booted, where, and who answers.
@@ -120,17 +132,6 @@ impl Boot {
                 ""
             }
         )
-    }
-}
-
-/// What is on every board that boots an operating system: a clock, and a power button where somebody
-/// can press it.
-fn add_board(devices: &mut Devices, interactive: bool) -> Result<Option<PowerButton>, Failure> {
-    let failed = |error: AttachError| Failure::new(error.to_string());
-    devices.add_real_time_clock().map_err(failed)?;
-    match interactive {
-        true => devices.add_power_button().map(Some).map_err(failed),
-        false => Ok(None),
     }
 }
 
@@ -176,8 +177,9 @@ impl Keys {
         let signals = Signals::new([SIGUSR1]);
         let mut signals =
             signals.map_err(|error| Failure::new(format!("cannot watch for signals: {error}")))?;
-        thread::spawn(move || signals.forever().for_each(|_| self.act(Wish::PressPower)));
-        Ok(())
+        start("power button", move || {
+            signals.forever().for_each(|_| self.act(Wish::PressPower));
+        })
     }
 }
 
@@ -186,6 +188,16 @@ fn code(report: &Report) -> u8 {
     match report.end {
         End::Reset | End::Code(_) => 0,
         End::Off | End::Crashed(_) | End::TimeLimit | End::Stopped => exit_code(report),
+    }
+}
+
+/// Starts a thread that ends with the process.
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    match threads::named(name).spawn(work) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(format!(
+            "cannot start the thread `{name}`: {error}"
+        ))),
     }
 }
 

@@ -5,7 +5,9 @@ mod console;
 mod escape;
 mod lab;
 mod local;
+mod sandbox;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -13,16 +15,17 @@ use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use vambrace_core::psci::PsciVersion;
-use vambrace_kvm::image::unpacked;
+use vambrace_kvm::image::{Bytes, Needs, Source, unpacked};
 use vambrace_kvm::machine::{Config, Features, Machine, OnReset, Payload, SeedChoice};
 
 use crate::device_options::DeviceOptions;
 use crate::failure::Failure;
+use crate::gic_options::GicOptions;
 use crate::host_choice::{Host, HostChoice, kernel_release};
 use crate::machine_options::{
     Dialect, HostCpus, Size, config, parse_psci, parse_seconds, parse_vcpus, union,
 };
-use crate::test::{Firmware, read_image};
+use crate::test::{Firmware, open_image, read_image};
 use crate::under_contract;
 
 /// Boot an operating system, its console on the terminal
@@ -86,6 +89,9 @@ pub(crate) struct Arguments {
     host_cpus: HostCpus,
 
     #[command(flatten)]
+    gic: GicOptions,
+
+    #[command(flatten)]
     devices: DeviceOptions,
 
     /// Where the guest's console leads: stdio, file=PATH, pty or none
@@ -101,6 +107,16 @@ pub(crate) struct Arguments {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false",
         default_missing_value = "true", value_name = "true|false", hide_possible_values = true)]
     strict_mmio: bool,
+
+    /// Let no thread make system calls that machines do not make, nor open files, once a guest runs
+    #[arg(
+        long,
+        value_enum,
+        default_value = "on",
+        value_name = "on|off",
+        hide_possible_values = true
+    )]
+    sandbox: sandbox::Sandbox,
 
     /// End the machine after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
@@ -144,8 +160,8 @@ struct Line {
 #[derive(Debug)]
 struct Files {
     /// The kernel, or the firmware.
-    image: Vec<u8>,
-    initramfs: Option<Vec<u8>>,
+    image: Source,
+    initramfs: Option<Source>,
 }
 
 /// Runs the machine; gives its exit code.
@@ -163,13 +179,14 @@ pub(crate) fn run(arguments: Arguments, line: &ArgMatches) -> Result<u8, Failure
     };
     arguments.check()?;
     let contract = under_contract::Options::of_file(arguments.contract.clone()).read()?;
+    arguments.gic.check(contract.contract())?;
     let boot = Boot {
         files: arguments.read_files()?,
         contract,
         arguments,
     };
     let image = boot.unpacked()?;
-    let machine = Machine::booting(boot.config(), boot.payload(&image))
+    let machine = Machine::booting(boot.config(), boot.payload(image.as_deref()))
         .map_err(|error| boot.arguments.refuse(&error))?;
     match boot.arguments.host.resolve()? {
         Host::Local => boot.run_here(machine),
@@ -213,6 +230,8 @@ impl Boot {
     fn config(&self) -> Config {
         let arguments = &self.arguments;
         let dialect = arguments.dialect.unwrap_or(Dialect::Kvm);
+        let config = config(arguments.cpus, arguments.memory.bytes());
+        let config = arguments.gic.of(Needs::empty(), config);
         Config {
             boot_arguments: arguments.append.clone(),
             firmware: arguments.firmware().into(),
@@ -226,26 +245,33 @@ impl Boot {
             },
             time_limit: arguments.timeout.map(Duration::from_secs),
             contract: self.contract.contract().cloned(),
-            ..config(arguments.cpus, arguments.memory.bytes())
+            ..config
         }
     }
 
-    /// The kernel as it goes into RAM.
-    fn unpacked(&self) -> Result<std::borrow::Cow<'_, [u8]>, Failure> {
+    /// The kernel as it goes into RAM, where the file has it in another form.
+    fn unpacked(&self) -> Result<Option<Vec<u8>>, Failure> {
         let arguments = &self.arguments;
-        if arguments.bios.is_some() {
-            return Ok(self.files.image.as_slice().into());
+        match self.files.image.bytes() {
+            Bytes::Held(file) if arguments.bios.is_none() => {
+                let unpacked = unpacked(file, arguments.memory.bytes());
+                match unpacked.map_err(|error| arguments.unusable(&error))? {
+                    Cow::Owned(kernel) => Ok(Some(kernel)),
+                    Cow::Borrowed(_) => Ok(None),
+                }
+            }
+            Bytes::Held(_) | Bytes::Stored(_) => Ok(None),
         }
-        let unpacked = unpacked(&self.files.image, arguments.memory.bytes());
-        unpacked.map_err(|error| arguments.unusable(&error))
     }
 
-    fn payload<'a>(&'a self, image: &'a [u8]) -> Payload<'a> {
-        match self.arguments.bios {
-            Some(_) => Payload::Firmware(image),
-            None => Payload::Kernel {
+    fn payload<'a>(&'a self, unpacked: Option<&'a [u8]>) -> Payload<'a> {
+        let image = unpacked.map_or(self.files.image.bytes(), Bytes::Held);
+        match (image, &self.arguments.bios) {
+            (Bytes::Held(firmware), Some(_)) => Payload::Firmware(firmware),
+            (Bytes::Stored(_), Some(_)) => unreachable!("firmware is read whole"),
+            (image, None) => Payload::Kernel {
                 image,
-                initramfs: self.files.initramfs.as_deref(),
+                initramfs: self.files.initramfs.as_ref().map(Source::bytes),
             },
         }
     }
@@ -289,12 +315,17 @@ impl Arguments {
     }
 
     fn read_files(&self) -> Result<Files, Failure> {
-        let read =
-            |path: &PathBuf| read_image(path).map_err(|failure| failure.with_image_code(UNUSABLE));
-        let image = self.kernel.as_ref().or(self.bios.as_ref());
+        let unusable = |failure: Failure| failure.with_image_code(UNUSABLE);
+        let image = match (&self.kernel, &self.bios) {
+            (Some(kernel), _) => open_image(kernel, Source::kernel).map_err(unusable)?,
+            (None, Some(firmware)) => Source::Held(read_image(firmware).map_err(unusable)?),
+            (None, None) => unreachable!("it was refused"),
+        };
+        let initramfs = self.initrd.as_ref();
+        let initramfs = initramfs.map(|path| open_image(path, Source::whole).map_err(unusable));
         Ok(Files {
-            image: image.map(read).transpose()?.unwrap_or_default(),
-            initramfs: self.initrd.as_ref().map(read).transpose()?,
+            image,
+            initramfs: initramfs.transpose()?,
         })
     }
 
@@ -318,8 +349,8 @@ impl Arguments {
 const UNUSABLE: u8 = 127;
 
 const EXAMPLES: &str = "\
-The machine is QEMU's `virt` board, described by its device tree: RAM from 0x4000_0000, a GICv3, a
-PL011 at 0x0900_0000 as console, a PL031 clock, virtio-mmio for disks, network and entropy, PSCI by
+The machine is QEMU's `virt` board, described by its device tree: RAM from 0x4000_0000, a GICv3
+with an ITS, or a GICv2 (--gic 2), a PL011 at 0x0900_0000 as console, a PL031 clock, virtio-mmio for disks, network and entropy, PSCI by
 HVC; and on a terminal a power button at a PL061. There every key is the guest's, but for
   Ctrl-a x       end the machine, as if its power were cut; a second time: without waiting for it
   Ctrl-a p       press its power button, which asks the guest to shut down

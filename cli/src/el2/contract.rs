@@ -21,7 +21,10 @@ pub(super) fn check(contract: &Contract) -> Result<Dialect, Failure> {
         return Err(refusal(what, "--served-by core"));
     };
     if contract.gic.kind != GicKind::V3 {
-        return Err(Error::ContractGic(contract.gic.kind).into());
+        return Err(refusal(
+            "a GICv2, and there the guest has a GICv3",
+            "--gic v3:3",
+        ));
     }
     if let Some(place) = contract.stolen_time
         && place != STOLEN_TIME.base()

@@ -194,6 +194,12 @@ pub(crate) fn no_devices() -> Failure {
     Failure::new(what).with_hint("use another --host")
 }
 
+/// Why a machine at EL2 has no choice of interrupt controllers.
+pub(crate) fn own_gic() -> Failure {
+    let what = "--gic and --its need KVM: a machine at EL2 has a GICv3 without an ITS";
+    Failure::new(what).with_hint("use another --host")
+}
+
 /// Why accesses to nothing need not be made strict.
 pub(crate) fn strict_in_any_case() -> Failure {
     Failure::new(

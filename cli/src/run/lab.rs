@@ -112,6 +112,7 @@ impl Arguments {
             let file = save_inside(number);
             option("save", Some(format!("{address},{size}={file}")));
         }
+        arguments.extend(self.gic.inside().map(OsString::from));
         arguments.extend(self.devices.inside().map(OsString::from));
         arguments.push(format!("--memory={}", self.memory).into());
         arguments.push(format!("--max-resets={}", self.max_resets).into());

@@ -2,18 +2,17 @@
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
-use std::thread;
 
 use vambrace_core::psci::PsciVersion;
-use vambrace_kvm::devices::Unclaimed;
-use vambrace_kvm::image::{Claim, NeededPsci};
+use vambrace_kvm::image::{Claim, NeededPsci, Version};
 use vambrace_kvm::machine::{Config, Devices, Machine, Offer};
 use vambrace_kvm::sys;
+use vambrace_kvm::threads;
 
 use super::Arguments;
 use crate::failure::{Failure, OWN_ERROR};
 use crate::last_line::LastLine;
-use crate::machine_options::LeastPsci;
+use crate::machine_options::{LeastPsci, board, unclaimed};
 use crate::memory_files;
 use crate::under_contract;
 
@@ -27,22 +26,21 @@ impl Arguments {
         self.host_cpus.keep()?;
         let host = sys::open()?;
         let opened = self.devices.open()?;
-        if config.contract.is_none() {
+        let needed = claim.and_then(|claim| claim.psci);
+        if let (None, Some(NeededPsci::AtLeast(least))) = (&config.contract, needed) {
+            // Asking the host makes a machine there; most guests need no certain PSCI.
             let usual = Offer::of(&host)?.psci_version_of(&config)?;
-            config.psci_version = self.least_psci(claim, usual).or(config.psci_version);
+            config.psci_version = self.least_psci(least, usual).or(config.psci_version);
         }
-        let unclaimed = if self.strict_mmio {
-            Unclaimed::ExternalAbort
-        } else {
-            Unclaimed::ZeroAndIgnored
-        };
         let output = LastLine::new(io::stdout());
         let last_line = output.line();
-        let mut devices = Devices::new(Box::new(output), u64::MAX, unclaimed);
+        let made = board(Box::new(output), u64::MAX, unclaimed(self.strict_mmio));
+        let mut devices = made.map_err(|error| Failure::new(error.to_string()))?;
         let _sockets = opened.add_to(&mut devices)?;
         let devices = Arc::new(devices);
         let input = Arc::clone(&devices);
-        thread::spawn(move || pass_input(&input));
+        let passing = threads::named("console keys").spawn(move || pass_input(&input));
+        passing.map_err(|error| Failure::new(format!("cannot pass on what is typed: {error}")))?;
         let contract = config.contract.clone();
         let mut machine = Machine::new(config, image)?;
         let ended = under_contract::run(&mut machine, contract.as_ref(), &host, &devices);
@@ -59,10 +57,7 @@ impl Arguments {
     }
 
     /// A newer PSCI than is usual here, if the header needs it and the command line names none.
-    fn least_psci(&self, claim: Option<&Claim>, usual: PsciVersion) -> Option<PsciVersion> {
-        let NeededPsci::AtLeast(least) = claim?.psci? else {
-            return None;
-        };
+    fn least_psci(&self, least: Version, usual: PsciVersion) -> Option<PsciVersion> {
         match LeastPsci::of(least, usual, self.psci) {
             LeastPsci::Raised(version) => Some(version),
             LeastPsci::Met | LeastPsci::Unmet => None,

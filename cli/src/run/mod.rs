@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use vambrace_core::psci::PsciVersion;
-use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci};
+use vambrace_kvm::image::{Claim, NeededDialect, NeededPsci, Needs};
 use vambrace_kvm::machine::{Config, End, Features, Machine, OnReset, Report};
 
 use crate::device_options::DeviceOptions;
 use crate::ending::{exit_code, tell};
 use crate::failure::Failure;
+use crate::gic_options::GicOptions;
 use crate::host_choice::{Host, HostChoice, kernel_release};
 use crate::last_line::Line;
 use crate::machine_options::{
@@ -66,6 +67,9 @@ pub(crate) struct Arguments {
     memory: Size,
 
     #[command(flatten)]
+    gic: GicOptions,
+
+    #[command(flatten)]
     devices: DeviceOptions,
 
     /// Put a file into RAM before the guest starts, and again after each reboot
@@ -115,6 +119,7 @@ pub(crate) fn run(args: &Arguments) -> Result<u8, Failure> {
     let claim = Claim::parse(&image)
         .map_err(|error| Failure::image(&args.image, &error).with_image_code(UNUSABLE))?;
     args.check_header(claim.as_ref())?;
+    args.gic.check(args.under_contract.contract())?;
     let mut config = args.config(claim.as_ref());
     if args.host.is_el2() {
         crate::el2::check(config.contract.as_ref(), Some(config.vcpus))?;
@@ -142,6 +147,10 @@ impl Arguments {
             NeededPsci::Exactly(version) => Some(version),
             NeededPsci::AtLeast(_) => None,
         });
+        let needs = claim.map_or(Needs::empty(), |claim| claim.needs);
+        let config = self
+            .gic
+            .of(needs, config(vcpus, self.memory.bytes().max(needed)));
         Config {
             boot_arguments: (!self.arguments.is_empty()).then(|| self.arguments.join(" ")),
             firmware: self.firmware().into(),
@@ -157,7 +166,7 @@ impl Arguments {
             },
             time_limit: self.timeout.map(Duration::from_secs),
             contract: self.under_contract.contract().cloned(),
-            ..config(vcpus, self.memory.bytes().max(needed))
+            ..config
         }
     }
 
@@ -226,6 +235,7 @@ impl Arguments {
             }
             (true, _) if self.host_cpus.inside().is_some() => Err(crate::el2::no_host_cpus()),
             (true, _) if !self.devices.is_empty() => Err(crate::el2::no_devices()),
+            (true, _) if !self.gic.is_empty() => Err(crate::el2::own_gic()),
             (true, _) if self.strict_mmio => Err(crate::el2::strict_in_any_case()),
             (_, _) => Ok(()),
         }
@@ -245,8 +255,8 @@ impl Arguments {
 const UNUSABLE: u8 = 127;
 
 const EXAMPLES: &str = "\
-The guest sees QEMU's `virt` board: RAM from 0x4000_0000, a PL011 at 0x0900_0000, a GICv3, PSCI by
-HVC, a device tree in x0. It ends the machine by PSCI SYSTEM_OFF, or by SYSTEM_RESET2 with type
+The guest sees QEMU's `virt` board: RAM from 0x4000_0000, a PL011 at 0x0900_0000, a GICv3
+with an ITS (or a GICv2), PSCI by HVC, a device tree in x0. It ends the machine by PSCI SYSTEM_OFF, or by SYSTEM_RESET2 with type
 0x8000_0000 | code.
 
 Examples:

@@ -100,6 +100,14 @@ impl TestImage {
 
 /// The content of an image file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    open(path, |path| fs::read(path))
+}
+
+/// An image file as `open` has it.
+pub(crate) fn open<T>(
+    path: &Path,
+    open: impl FnOnce(&Path) -> io::Result<T>,
+) -> Result<T, Failure> {
     let refuse = |reason: &str| Err(Failure::image(path, &reason));
     match fs::metadata(path).map(|metadata| metadata.file_type()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -112,7 +120,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         Ok(file) if file.is_char_device() || file.is_block_device() => {
             refuse("it is a device: copy what is to be run into a file")
         }
-        _ => fs::read(path).or_else(|error| refuse(&format!("cannot read it: {error}"))),
+        _ => open(path).or_else(|error| refuse(&format!("cannot read it: {error}"))),
     }
 }
 

@@ -255,6 +255,11 @@ impl<'a> Bench<'a> {
             let reason = "needs entropy; this CPU has none (FEAT_RNG)";
             return not_here(Demand::Needs, reason.into());
         }
+        if needs.intersects(Needs::GIC_V2 | Needs::ITS) {
+            let reason =
+                "needs another interrupt controller; at EL2 there is a GICv3 without an ITS";
+            return not_here(Demand::Needs, reason.into());
+        }
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use super::place::{Obstacle, Place};
 use super::record::{self, Firmware, Record, Summary, Test, Verdict};
 use crate::failure::Failure;
 use crate::host_choice::kernel_release;
+use crate::machine_options::board;
 use crate::under_contract;
 
 /// Runs every test under every firmware asked for, and tells each record as it comes.
@@ -102,11 +103,9 @@ impl<H: sys::Host + Sync> Bench<'_, H> {
     /// Runs the machine of a test, and says what that says about its claim.
     fn judge(&self, image: &TestImage, firmware: Firmware, config: Config) -> Result<Test, Error> {
         let captured = Captured::default();
-        let devices = Devices::new(
-            Box::new(captured.clone()),
-            self.place.args.console_limit.bytes(),
-            Unclaimed::ZeroAndIgnored,
-        );
+        let console_limit = self.place.args.console_limit.bytes();
+        let output = Box::new(captured.clone());
+        let devices = board(output, console_limit, Unclaimed::ZeroAndIgnored)?;
         let report = self.run_machine(config, image, &devices)?;
         let console = Console::new(console::lines(&captured.take()));
         let (verdict, reason) = judge(image.claim.as_ref(), firmware, &report, &console);

@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use vambrace_kvm::image::{Claim, End as ClaimedEnd};
-use vambrace_kvm::machine::{End, Report};
+use vambrace_kvm::machine::{End, Features, Report};
 
 use super::record::{Firmware, Verdict};
 use crate::machine_options::reset_too_many;
@@ -144,17 +144,26 @@ fn testimony(claim: &Claim, report: &Report, console: &Console) -> Option<String
 }
 
 /// Under core KVM must not have answered a single call of those it forwards, and at EL2 every call
-/// is core's. A test with a header counts its calls; another image may not.
+/// is core's. KVM's own firmware forwards nothing but what it only advertises: DISCOVER_IMPL. A test
+/// with a header counts its calls; another image may not.
 fn counted_calls(
     claim: Option<&Claim>,
     firmware: Firmware,
     report: &Report,
     console: &Console,
 ) -> Option<String> {
-    let made = match (firmware, console.calls, claim) {
-        (Firmware::Kernel, ..) => 0,
-        (Firmware::Core, Some(calls), _) => calls,
-        (Firmware::El2, Some(calls), _) => calls.saturating_add(console.architecture_calls),
+    let reached = |made: u64| made.saturating_sub(console.lost_calls)..=made;
+    let expected = match (firmware, console.calls, claim) {
+        (Firmware::Kernel, calls, Some(claim))
+            if claim.features.contains(Features::DISCOVER_IMPL) =>
+        {
+            1..=calls.unwrap_or(0)
+        }
+        (Firmware::Kernel, ..) => 0..=0,
+        (Firmware::Core, Some(calls), _) => reached(calls),
+        (Firmware::El2, Some(calls), _) => {
+            reached(calls.saturating_add(console.architecture_calls))
+        }
         (_, None, Some(_)) => return Some("it printed no count of its calls".into()),
         (_, None, None) => return None,
     };
@@ -162,10 +171,10 @@ fn counted_calls(
         Firmware::El2 => "EL2 heard",
         Firmware::Kernel | Firmware::Core => "KVM forwarded",
     };
-    let reached = made.saturating_sub(console.lost_calls)..=made;
-    (!reached.contains(&report.forwarded_calls)).then(|| {
+    (!expected.contains(&report.forwarded_calls)).then(|| {
         format!(
-            "the guest made {made} calls and {who} {}",
+            "the guest made {} calls and {who} {}",
+            expected.end(),
             report.forwarded_calls
         )
     })
@@ -227,6 +236,25 @@ mod tests {
         assert_eq!(judged(3), Verdict::Pass);
         assert_eq!(judged(10), Verdict::Pass);
         assert_eq!(judged(11), Verdict::Fail);
+    }
+
+    #[test]
+    fn kvms_own_firmware_forwards_only_what_it_advertises() {
+        let console = console(&["calls: 3 forwarded, 1 architecture", "verdict: pass"]);
+        let judged = |features, forwarded| {
+            let mut run = report(End::Code(0));
+            run.forwarded_calls = forwarded;
+            let claim = Claim {
+                features,
+                ..claim(0)
+            };
+            judge(Some(&claim), Firmware::Kernel, &run, &console).0
+        };
+        assert_eq!(judged(Features::VENDOR_HYP, 0), Verdict::Pass);
+        assert_eq!(judged(Features::VENDOR_HYP, 1), Verdict::Fail);
+        assert_eq!(judged(Features::DISCOVER_IMPL, 0), Verdict::Fail);
+        assert_eq!(judged(Features::DISCOVER_IMPL, 2), Verdict::Pass);
+        assert_eq!(judged(Features::DISCOVER_IMPL, 4), Verdict::Fail);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::failure::{Failure, OWN_ERROR};
 use crate::host_choice::{Host, HostChoice};
 use crate::machine_options::{Dialect, HostCpus, Size, parse_psci, parse_seconds, parse_vcpus};
 use crate::under_contract;
-pub(crate) use collect::read as read_image;
+pub(crate) use collect::{open as open_image, read as read_image};
 pub(crate) use judge::exit_code;
 pub(crate) use record::Firmware;
 use record::Summary;

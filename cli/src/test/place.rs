@@ -96,7 +96,7 @@ impl<O: Offers> Place<'_, O> {
             None => Ok(plain),
             Some(claim) => {
                 self.check_kernel(claim)?;
-                self.with_features(claim, plain)
+                self.with_features(claim, with_gic(claim, plain))
                     .and_then(|config| self.with_psci(claim, config))
             }
         }
@@ -112,6 +112,10 @@ impl<O: Offers> Place<'_, O> {
             }
         }
         let plain = config(image.vcpus(self.args), image.memory(self.args));
+        let plain = match &image.claim {
+            Some(claim) => with_gic(claim, plain),
+            None => plain,
+        };
         Ok(Config {
             time_limit: Some(self.args.time_limit()),
             flip: self.args.flip_answer,
@@ -191,6 +195,9 @@ impl<O: Offers> Place<'_, O> {
             Err(Error::DialectLacks(lacking)) => {
                 Err(lacks(lacking, "core with the answers of this host's KVM"))
             }
+            Err(error @ (Error::NoGic { .. } | Error::NoIts)) => {
+                Err(not_here(Demand::Needs, lacks_controller(&error)))
+            }
             Err(error) => Err(Obstacle::Failed(error)),
             Ok(_) => Ok(config),
         }
@@ -230,6 +237,23 @@ impl<O: Offers> Place<'_, O> {
     }
 }
 
+/// The machine with the interrupt controller that its test's header names.
+fn with_gic(claim: &Claim, config: Config) -> Config {
+    Config {
+        gic: claim.needs.gic(),
+        its: claim.needs.its(),
+        ..config
+    }
+}
+
+/// What a test needs and KVM cannot make.
+fn lacks_controller(error: &Error) -> String {
+    match error {
+        Error::NoGic { kind } => format!("needs a {kind}; this host's KVM has none"),
+        _ => "needs an ITS; this host's KVM has none".to_owned(),
+    }
+}
+
 fn not_here(demand: Demand, reason: impl Into<String>) -> Obstacle {
     let reason = reason.into();
     Obstacle::NotHere { demand, reason }
@@ -252,8 +276,10 @@ fn too_new(needed: &str, newest: PsciVersion) -> Obstacle {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use vambrace_core::contract::GicKind;
     use vambrace_core::firmware;
-    use vambrace_kvm::machine::FirmwareKind;
+    use vambrace_kvm::image::Needs;
+    use vambrace_kvm::machine::{FirmwareKind, Its};
 
     use super::*;
     use crate::test::samples::claim;
@@ -289,6 +315,9 @@ mod tests {
                 }
             };
             let lacking = config.features - features;
+            if config.gic == Some(GicKind::V2) {
+                return Err(Error::NoGic { kind: GicKind::V2 });
+            }
             match (config.psci_version, config.firmware) {
                 _ if lacking.is_empty() => {}
                 (_, FirmwareKind::Kernel) => return Err(Error::KernelLacks(lacking)),
@@ -364,6 +393,26 @@ mod tests {
             "not here: it holds with the specification's answers, and KVM's own firmware gives its \
              own"
         );
+    }
+
+    fn needing(needs: Needs) -> Claim {
+        Claim { needs, ..claim() }
+    }
+
+    #[test]
+    fn a_header_says_which_interrupt_controller_the_machine_has() {
+        let config = |needs| with(&[], needing(needs), Firmware::Kernel).unwrap();
+        let [any, with_its] = [Needs::empty(), Needs::ITS].map(config);
+        assert_eq!((any.gic, any.its), (None, None));
+        let expected = (Some(GicKind::V3), Some(Its::Present));
+        assert_eq!((with_its.gic, with_its.its), expected);
+    }
+
+    #[test]
+    fn a_claim_of_a_gic_that_the_host_does_not_have_is_skipped() {
+        let (demand, reason) = with(&[], needing(Needs::GIC_V2), Firmware::Core).unwrap_err();
+        assert_eq!(demand, Demand::Needs);
+        assert_eq!(reason, "needs a GICv2; this host's KVM has none");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Progress, Scratch, apt::Apt, apt::System, file_error, lock, mirror_of, require_tools};
 use crate::cache::{Cache, StoredFile, is_plain_name};
 use crate::error::Error;
-use crate::kernels::Series;
+use crate::kernels::{FLAVOUR, Series};
 use crate::latch::Cancel;
 
 /// Files of packages of one suite.
@@ -39,6 +39,9 @@ pub enum Packages {
     },
     /// The one that the cache's kernel of this series came from.
     OfKernel(&'static str),
+    /// The one of the same version in Debian's full flavour, which has drivers that the cloud's
+    /// lacks.
+    FullFlavourOf(&'static str),
 }
 
 /// What has been fetched of a bundle.
@@ -123,13 +126,8 @@ impl Wanted {
                 let names = names.iter().map(|name| (*name).to_owned()).collect();
                 (suite.to_owned(), names, String::new())
             }
-            Packages::OfKernel(name) => {
-                let missing = || Error::KernelNotFetched { series: name };
-                let series = Series::named(name).ok_or_else(missing)?;
-                let kernel = cache.record(series)?.ok_or_else(missing)?;
-                let package = format!("{}={}", kernel.package, kernel.version);
-                (kernel.suite, vec![package], kernel.release)
-            }
+            Packages::OfKernel(name) => of_kernel(name, FLAVOUR, cache)?,
+            Packages::FullFlavourOf(name) => of_kernel(name, FULL_FLAVOUR, cache)?,
         };
         let files = bundle.files.iter();
         Ok(Self {
@@ -157,6 +155,23 @@ impl Wanted {
             fetched,
         })
     }
+}
+
+/// Suite, package and release of the cache's kernel, in this flavour.
+fn of_kernel(
+    name: &'static str,
+    flavour: &str,
+    cache: &Cache,
+) -> Result<(String, Vec<String>, String), Error> {
+    let missing = || Error::KernelNotFetched { series: name };
+    let series = Series::named(name).ok_or_else(missing)?;
+    let kernel = cache.record(series)?.ok_or_else(missing)?;
+    let in_flavour = |cloud: &str| {
+        let stem = cloud.strip_suffix(FLAVOUR).unwrap_or(cloud);
+        format!("{stem}{flavour}")
+    };
+    let package = format!("{}={}", in_flavour(&kernel.package), kernel.version);
+    Ok((kernel.suite, vec![package], in_flavour(&kernel.release)))
 }
 
 /// Copies one file, or what a link in the packages leads to, under its own name.
@@ -238,6 +253,7 @@ impl Record {
 }
 
 const RELEASE: &str = "RELEASE";
+const FULL_FLAVOUR: &str = "-arm64";
 const STORE: &str = "store";
 const TREE: &str = "tree";
 
@@ -348,6 +364,37 @@ mod tests {
         std::fs::remove_dir(fixture.scratch().join("store")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", &image).unwrap();
         assert!(told(&fixture.assemble().unwrap_err()));
+    }
+
+    #[test]
+    fn a_bundle_of_a_kernel_is_of_its_version_in_either_flavour() {
+        let fixture = Fixture::new();
+        let record = r#"{"series": "6.12", "release": "6.12.1+deb13-cloud-arm64",
+            "package": "linux-image-6.12.1+deb13-cloud-arm64", "version": "6.12.1-1",
+            "suite": "trixie", "directory": "d", "modules": [], "fetched": 0,
+            "kernel": {"name": "vmlinuz", "sha256": "", "bytes": 0}}"#;
+        let kernels = fixture.cache.kernels();
+        std::fs::create_dir_all(&kernels).unwrap();
+        std::fs::write(kernels.join("6.12.json"), record).unwrap();
+        for (packages, flavour) in [
+            (Packages::OfKernel("6.12"), "cloud-arm64"),
+            (Packages::FullFlavourOf("6.12"), "arm64"),
+        ] {
+            let files = &["boot/vmlinuz-RELEASE"];
+            let bundle = Bundle {
+                packages,
+                files,
+                ..BOOTLOADER
+            };
+            let wanted = Wanted::of(&bundle, &fixture.cache).unwrap();
+            let package = format!("linux-image-6.12.1+deb13-{flavour}=6.12.1-1");
+            assert_eq!(wanted.packages, [package]);
+            assert_eq!(
+                wanted.files,
+                [format!("boot/vmlinuz-6.12.1+deb13-{flavour}")]
+            );
+            assert_eq!(wanted.suite, "trixie");
+        }
     }
 
     #[test]

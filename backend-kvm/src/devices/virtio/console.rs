@@ -10,8 +10,6 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-use log::warn;
-
 use super::unix::{NEWS, Watch};
 use super::{HostSocket, Kind, Malformed, Queues, VirtioDevice, read_space};
 use crate::devices::Cause;
@@ -23,16 +21,12 @@ pub struct Console {
     watch: Watch,
     /// The watch may have news.
     news: bool,
-    /// The socket may have callers.
-    callers: bool,
     program: Option<Program>,
     /// The number of the last program, which no other ever has.
     last: u64,
     /// What the guest has written and nobody has read.
     output: VecDeque<u8>,
     scratch: Box<[u8]>,
-    /// That callers cannot be heard was told.
-    reported: bool,
 }
 
 /// Who is connected.
@@ -55,12 +49,10 @@ impl Console {
             socket,
             watch,
             news: true,
-            callers: true,
             program: None,
             last: LISTENER,
             output: VecDeque::new(),
             scratch: vec![0; CHUNK].into(),
-            reported: false,
         })
     }
 
@@ -79,45 +71,27 @@ impl Console {
                 Some(program) if news.number == self.last => {
                     (program.readable, program.writable) = (true, true);
                 }
-                _ => self.callers |= news.number == LISTENER,
+                _ if news.number == LISTENER => self.socket.wake(),
+                _ => {}
             }
         }
     }
 
     /// Takes the next program in if there is none.
     fn accept(&mut self) {
-        while self.program.is_none() && self.callers {
-            match self.socket.accept() {
-                Ok(stream) => {
-                    self.last += 1;
-                    // Where it cannot be watched it is not connected.
-                    if self.watch.add(&stream, self.last).is_ok() {
-                        self.program = Some(Program {
-                            stream,
-                            readable: true,
-                            writable: true,
-                        });
-                    }
-                }
-                Err(error) => {
-                    self.callers = error.kind() == io::ErrorKind::Interrupted;
-                    self.note(&error);
-                }
+        while self.program.is_none() && self.socket.may_have_callers() {
+            let Some(stream) = self.socket.accept() else {
+                continue;
+            };
+            self.last += 1;
+            // Where it cannot be watched it is not connected.
+            if self.watch.add(&stream, self.last).is_ok() {
+                self.program = Some(Program {
+                    stream,
+                    readable: true,
+                    writable: true,
+                });
             }
-        }
-    }
-
-    fn note(&mut self, error: &io::Error) {
-        if !matches!(
-            error.kind(),
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-        ) && !std::mem::replace(&mut self.reported, true)
-        {
-            warn!(
-                "cannot take who connects to `{}`: {error}; they wait, and this is not reported \
-                 again",
-                self.socket.path().display()
-            );
         }
     }
 
@@ -156,7 +130,7 @@ impl Console {
     /// The next program may be waiting, or a descriptor for it was.
     fn hang_up(&mut self) {
         self.program = None;
-        self.callers = true;
+        self.socket.wake();
     }
 
     fn receive(&mut self, queues: &mut Queues<'_>) -> Result<(), Malformed> {
@@ -218,7 +192,7 @@ impl VirtioDevice for Console {
         self.flush();
         self.transmit(queues)?;
         self.receive(queues)?;
-        if self.program.is_none() && self.callers {
+        if self.program.is_none() && self.socket.may_have_callers() {
             // One has gone in this turn; another may wait.
             queues.again();
         }

@@ -11,16 +11,23 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use log::warn;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, connect, socket_with,
+};
 
 /// A socket in the file system that programs of the host's connect to.
 #[derive(Debug)]
 pub struct HostSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// Somebody may have connected since the last look.
+    callers: bool,
+    /// That callers cannot be heard was told.
+    reported: bool,
 }
 
 /// A socket's file, which goes when this does. A device may outlive its machine's end by as long as
@@ -72,8 +79,13 @@ impl HostSocket {
             identity: (metadata.dev(), metadata.ino()),
         };
         listener.set_nonblocking(true).map_err(failed)?;
-        let path = path.into();
-        Ok((Self { listener, path }, file))
+        let socket = Self {
+            listener,
+            path: path.into(),
+            callers: true,
+            reported: false,
+        };
+        Ok((socket, file))
     }
 
     /// Where it lies.
@@ -82,20 +94,55 @@ impl HostSocket {
         &self.path
     }
 
-    /// The next program that has connected; neither of us waits for the other.
-    ///
-    /// # Errors
-    /// WouldBlock if there is none.
-    pub(super) fn accept(&self) -> io::Result<UnixStream> {
-        let (stream, _) = self.listener.accept()?;
-        stream.set_nonblocking(true)?;
-        Ok(stream)
+    /// Somebody may have connected.
+    pub(super) fn wake(&mut self) {
+        self.callers = true;
+    }
+
+    /// Is [`accept`](Self::accept) worth a try?
+    pub(super) fn may_have_callers(&self) -> bool {
+        self.callers
+    }
+
+    /// The next program that has connected, if it can be taken; neither of us waits for the other.
+    pub(super) fn accept(&mut self) -> Option<UnixStream> {
+        // In one call: the sandbox has none that makes a socket non-blocking later.
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let accepted = accept_with(&self.listener, flags);
+        accepted
+            .map_err(|errno| self.note(&errno.into()))
+            .ok()
+            .map(UnixStream::from)
+    }
+
+    fn note(&mut self, error: &io::Error) {
+        self.callers = error.kind() == io::ErrorKind::Interrupted;
+        if !self.callers
+            && error.kind() != io::ErrorKind::WouldBlock
+            && !std::mem::replace(&mut self.reported, true)
+        {
+            warn!(
+                "cannot take who connects to `{}`: {error}; they wait, and this is not reported \
+                 again",
+                self.path.display()
+            );
+        }
     }
 }
 
 impl AsFd for HostSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
+    }
+}
+
+impl SocketFile {
+    /// The folder that it lies in.
+    pub fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
     }
 }
 
@@ -182,7 +229,7 @@ pub(super) const NEWS: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
 
     use super::*;
 
@@ -222,7 +269,7 @@ mod tests {
     #[test]
     fn news_come_once_and_tell_of_an_end() {
         let folder = tempfile::tempdir().unwrap();
-        let (socket, _file) = HostSocket::bind(&folder.path().join("socket")).unwrap();
+        let (mut socket, _file) = HostSocket::bind(&folder.path().join("socket")).unwrap();
         let watch = Watch::new().unwrap();
         watch.add(&socket, 7).unwrap();
         assert_eq!(watch.look(), []);
@@ -230,8 +277,12 @@ mod tests {
         let news = |number, closed| vec![News { number, closed }];
         assert_eq!(watch.look(), news(7, false));
         assert_eq!(watch.look(), []);
-        let near = socket.accept().unwrap();
-        assert!(socket.accept().is_err());
+        let mut near = socket.accept().unwrap();
+        let waits = near.read(&mut [0]).unwrap_err();
+        assert_eq!(waits.kind(), io::ErrorKind::WouldBlock);
+        assert!(socket.may_have_callers());
+        assert!(socket.accept().is_none());
+        assert!(!socket.may_have_callers());
         watch.add(&near, 8).unwrap();
         assert_eq!(watch.look(), news(8, false));
         far.write_all(b"x").unwrap();

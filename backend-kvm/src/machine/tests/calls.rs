@@ -28,6 +28,14 @@ fn answered<const N: usize>(function: u32, arguments: [u64; N], config: Config) 
     after_run(&host, 0, 0)
 }
 
+/// Core answers, as the specification has it.
+fn specification() -> Config {
+    Config {
+        dialect: Dialect::Specification,
+        ..core(1)
+    }
+}
+
 #[test]
 fn a_call_without_arguments_reads_no_register() {
     assert_eq!(answered(PSCI_VERSION, [], core(1)), results(0x1_0001));
@@ -35,12 +43,8 @@ fn a_call_without_arguments_reads_no_register() {
 
 #[test]
 fn a_call_of_the_specification_writes_its_result_alone() {
-    let config = Config {
-        dialect: Dialect::Specification,
-        ..core(1)
-    };
     let result = Operation::SetRegister(RegisterId::X[0], 0x1_0001);
-    assert_eq!(answered(PSCI_VERSION, [], config), [result]);
+    assert_eq!(answered(PSCI_VERSION, [], specification()), [result]);
 }
 
 #[test]
@@ -203,11 +207,7 @@ fn a_powerdown_ends_in_a_start_from_reset() {
     host.script(0, call(CPU_SUSPEND, [1 << 16, 0x4030_0000, 9]));
     host.script(0, [event(SystemEventKind::Wakeup)]);
     host.script(0, call(SYSTEM_OFF, []));
-    let config = Config {
-        dialect: Dialect::Specification,
-        ..core(1)
-    };
-    assert!(matches!(end(&host, config), End::Off));
+    assert!(matches!(end(&host, specification()), End::Off));
     let awake = [Operation::SetMpState(MpState::Runnable)];
     let started = restart(VcpuFeatures::PSCI_0_2, 0x4030_0000, 9);
     assert_eq!(after_run(&host, 0, 1), [&awake[..], &started].concat());
@@ -224,11 +224,7 @@ fn a_timer_runs_on_over_a_powerdown() {
     host.script(0, call(CPU_SUSPEND, [1 << 16, 0x4030_0000, 9]));
     host.script(0, [event(SystemEventKind::Wakeup)]);
     host.script(0, call(SYSTEM_OFF, []));
-    let config = Config {
-        dialect: Dialect::Specification,
-        ..core(1)
-    };
-    assert!(matches!(end(&host, config), End::Off));
+    assert!(matches!(end(&host, specification()), End::Off));
     assert_eq!(host.register(0, RegisterId::CNTV_CTL_EL0), 1);
     assert_eq!(host.register(0, RegisterId::CNTV_CVAL_EL0), 0x1234);
 }
@@ -242,11 +238,7 @@ fn a_kernel_without_a_physical_timer_is_told_of_none() {
     host.script(0, call(CPU_SUSPEND, [1 << 16, 0x4030_0000, 9]));
     host.script(0, [event(SystemEventKind::Wakeup)]);
     host.script(0, call(SYSTEM_OFF, []));
-    let config = Config {
-        dialect: Dialect::Specification,
-        ..core(1)
-    };
-    assert!(matches!(end(&host, config), End::Off));
+    assert!(matches!(end(&host, specification()), End::Off));
     let told = Operation::SetRegister(RegisterId::CNTP_CTL_EL0, 0);
     assert!(!after_run(&host, 0, 1).contains(&told));
 }

@@ -10,7 +10,7 @@ use vambrace_core::vendor_hyp::Implementation;
 use super::*;
 use crate::contract::tests::{contract, host};
 use crate::machine::Named;
-use crate::sys::{Hardware, Host};
+use crate::sys::{Hardware, Host, InterruptDevice};
 
 const PFR0: RegisterId = RegisterId::system(3, 0, 0, 4, 0);
 
@@ -202,8 +202,6 @@ fn a_change_that_nobody_predicted_is_refused_and_a_predicted_one_is_not() {
 #[test]
 fn a_contract_for_another_board_is_refused_before_the_host_is_asked() {
     let host = host();
-    let mut gic = contract();
-    gic.gic.kind = GicKind::V2;
     let mut stolen_time = contract();
     stolen_time.services |= Services::PV_TIME;
     stolen_time.stolen_time = Some(Ipa::new(0x4000_0000));
@@ -219,7 +217,10 @@ fn a_contract_for_another_board_is_refused_before_the_host_is_asked() {
         ..kernel(1)
     };
     for (config, why) in [
-        (under(gic, kernel(1)), "it promises a GICv2"),
+        (
+            under(with_gic_v2(), kernel(9)),
+            "9 vCPUs and a GICv2: that serves at most 8",
+        ),
         (
             under(stolen_time, kernel(1)),
             "it promises stolen time at 0x40000000",
@@ -247,6 +248,38 @@ fn a_guest_is_not_launched_where_it_would_be_told_more_than_it_was_promised() {
     );
 }
 
+/// The least that there is of a contract for a GICv2.
+fn with_gic_v2() -> Contract {
+    let mut contract = contract();
+    contract.gic.kind = GicKind::V2;
+    contract
+}
+
+#[test]
+fn the_contract_says_which_gic_the_machine_has() {
+    let host = host();
+    host.script(0, [event(SystemEventKind::Shutdown)]);
+    let config = Config {
+        gic: Some(GicKind::V3),
+        ..under(with_gic_v2(), kernel(1))
+    };
+    assert!(matches!(end(&host, config), End::Off));
+    let log = host.log();
+    assert!(log.contains(&(None, Operation::CreateGicV2)));
+    assert!(!log.contains(&(None, Operation::CreateIts)));
+}
+
+#[test]
+fn a_host_without_the_gic_of_the_contract_does_not_keep_it() {
+    let host = host().without_device(InterruptDevice::GicV2);
+    assert_eq!(
+        refused(&host, under(with_gic_v2(), kernel(1))),
+        "cannot make a machine under this contract: this host refuses interrupt controller: \
+         KVM_CREATE_DEVICE of a GICv2 failed: ENODEV: No such device (os error 19); `vambrace contract \
+         check` names all that this host lacks, and what to launch instead"
+    );
+}
+
 #[test]
 fn a_contract_that_contradicts_itself_is_refused() {
     let mut contract = contract();
@@ -265,6 +298,7 @@ fn an_option_may_say_what_the_contract_says_and_nothing_else() {
         psci_version: Some(PsciVersion::V1_1),
         features: Some(Features::TRNG),
         dialect: None,
+        gic: Some(GicKind::V3),
     };
     assert!(same.check(&contract).is_ok());
     let other = Named {
@@ -275,6 +309,15 @@ fn an_option_may_say_what_the_contract_says_and_nothing_else() {
         other.check(&contract).unwrap_err().to_string(),
         "cannot run with --psci 1.3 under this contract: it promises 1.1; leave --psci out, or make \
          another contract (vambrace contract new)"
+    );
+    let gic = Named {
+        gic: Some(GicKind::V2),
+        ..same
+    };
+    assert_eq!(
+        gic.check(&contract).unwrap_err().to_string(),
+        "cannot run with --gic 2 under this contract: it promises 3; leave --gic out, or make another \
+         contract (vambrace contract new)"
     );
     let dialect = Named {
         dialect: Some(Dialect::Specification),

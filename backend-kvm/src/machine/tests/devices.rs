@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use vambrace_core::memory::Ipa;
 use vm_memory::GuestAddress;
 
-use super::{NOP, SYSTEM_OFF, act, call, core, event, kernel, wait_for};
+use super::{
+    NOP, SYSTEM_OFF, act, call, core, event, kernel, set_up_virtio, store_to_virtio, wait_for,
+};
 use crate::address::Width;
 use crate::devices::Unclaimed;
 use crate::devices::virtio::{Entropy, SystemRandom};
@@ -21,33 +23,6 @@ fn with_entropy() -> Devices {
         .add_virtio(Box::new(Entropy::new(SystemRandom)))
         .unwrap();
     devices
-}
-
-fn store(offset: u64, value: u64) -> Step {
-    Step::Exit(Exit::MmioWrite {
-        address: GuestAddress(0x0a00_0000 + offset),
-        width: Width::Word,
-        value,
-    })
-}
-
-/// The driver's first steps with queue 0, whose rings lie from 0x4020_0000 on.
-fn set_up() -> Vec<Step> {
-    let writes = [
-        (0x70, 0),
-        (0x70, 3),
-        (0x24, 1),
-        (0x20, 1),
-        (0x70, 0xb),
-        (0x38, 8),
-        (0x80, 0x4020_0000),
-        (0x90, 0x4020_0100),
-        (0xa0, 0x4020_0200),
-        (0x44, 1),
-        (0x70, 0xf),
-    ];
-    let writes = writes.map(|(offset, value)| store(offset, value));
-    writes.into_iter().collect()
 }
 
 /// One buffer of 16 bytes at 0x4020_1000, available.
@@ -75,11 +50,11 @@ fn a_doorbell_is_served_on_the_io_thread_and_the_guest_is_interrupted() {
     let (host, devices) = (FakeHost::new(), with_entropy());
     let machine = Machine::new(core(1), NOP).unwrap();
     let memory = machine.memory().clone();
-    host.script(0, set_up());
-    host.script(0, [act(move || offer(&memory)), store(0x50, 0)]);
+    host.script(0, set_up_virtio());
+    host.script(0, [act(move || offer(&memory)), store_to_virtio(0x50, 0)]);
     let after = host.clone();
     host.script(0, [act(move || wait_for(|| interrupts(&after).len() == 1))]);
-    host.script(0, [store(0x64, 1)]);
+    host.script(0, [store_to_virtio(0x64, 1)]);
     host.script(0, call(SYSTEM_OFF, []));
     let report = machine.run(&host, &devices).unwrap();
     assert!(matches!(report.end, End::Off));
@@ -96,7 +71,7 @@ fn a_doorbell_is_served_on_the_io_thread_and_the_guest_is_interrupted() {
 fn doorbells_are_the_new_vms_after_a_reset() {
     let (host, devices) = (FakeHost::new(), with_entropy());
     let machine = Machine::new(kernel(1), NOP).unwrap();
-    host.script(0, set_up());
+    host.script(0, set_up_virtio());
     host.script(0, [event(SystemEventKind::Reset)]);
     let status = Arc::new(Mutex::new(None));
     host.script(

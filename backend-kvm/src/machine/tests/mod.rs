@@ -9,6 +9,7 @@ mod ends;
 mod failures;
 mod features;
 mod memory_files;
+mod seeds;
 mod storage;
 mod suspend;
 
@@ -19,10 +20,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vambrace_core::firmware::{Dialect, KvmGeneration};
+use vm_memory::GuestAddress;
 
 use super::{
     Config, Devices, End, Error, Features, FirmwareKind, Machine, OnReset, Report, SeedChoice,
 };
+use crate::address::Width;
 use crate::devices::Unclaimed;
 use crate::sys::fake::{FakeHost, Record, Step};
 use crate::sys::{
@@ -53,6 +56,8 @@ fn config(vcpus: u16, firmware: FirmwareKind) -> Config {
         dialect: Dialect::Kvm(KvmGeneration::V6_12),
         psci_version: None,
         features: Features::empty(),
+        gic: None,
+        its: None,
         contents: Vec::new(),
         seeds: SeedChoice::Absent,
         reset: OnReset::Reboot { most: 3 },
@@ -164,6 +169,34 @@ fn restart(features: VcpuFeatures, entry: u64, context: u64) -> Vec<Operation> {
     restart.push(Operation::SetRegister(RegisterId::PC, entry));
     restart.push(Operation::SetRegister(RegisterId::X[0], context));
     restart
+}
+
+/// A driver writes a register of the first virtio slot.
+fn store_to_virtio(offset: u64, value: u64) -> Step {
+    Step::Exit(Exit::MmioWrite {
+        address: GuestAddress(0x0a00_0000 + offset),
+        width: Width::Word,
+        value,
+    })
+}
+
+/// The driver's first steps with queue 0, whose rings lie from 0x4020_0000 on.
+fn set_up_virtio() -> Vec<Step> {
+    let writes = [
+        (0x70, 0),
+        (0x70, 3),
+        (0x24, 1),
+        (0x20, 1),
+        (0x70, 0xb),
+        (0x38, 8),
+        (0x80, 0x4020_0000),
+        (0x90, 0x4020_0100),
+        (0xa0, 0x4020_0200),
+        (0x44, 1),
+        (0x70, 0xf),
+    ];
+    let writes = writes.map(|(offset, value)| store_to_virtio(offset, value));
+    writes.into_iter().collect()
 }
 
 /// What was asked of a vCPU on its thread, up to its first run.

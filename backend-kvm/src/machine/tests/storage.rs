@@ -9,7 +9,9 @@ use std::time::Duration;
 use vambrace_core::memory::Ipa;
 use vm_memory::GuestAddress;
 
-use super::{NOP, SYSTEM_OFF, act, call, core, event, kernel, wait_for};
+use super::{
+    NOP, SYSTEM_OFF, act, call, core, event, kernel, set_up_virtio, store_to_virtio, wait_for,
+};
 use crate::address::Width;
 use crate::devices::Unclaimed;
 use crate::devices::virtio::{Access, Block, Buffers, Room, Storage};
@@ -100,14 +102,6 @@ fn with_disk() -> (Devices, Gated) {
     (devices, disk)
 }
 
-fn store(offset: u64, value: u64) -> Step {
-    Step::Exit(Exit::MmioWrite {
-        address: GuestAddress(0x0a00_0000 + offset),
-        width: Width::Word,
-        value,
-    })
-}
-
 fn load(offset: u64) -> Step {
     Step::Exit(Exit::MmioRead {
         address: GuestAddress(0x0a00_0000 + offset),
@@ -117,20 +111,7 @@ fn load(offset: u64) -> Step {
 
 /// A driver that asks for the first sector, and goes on when the disk has heard of it.
 fn ask(memory: &GuestMemory, disk: &Gated) -> Vec<Step> {
-    let writes = [
-        (0x70, 0),
-        (0x70, 3),
-        (0x24, 1),
-        (0x20, 1),
-        (0x70, 0xb),
-        (0x38, 8),
-        (0x80, 0x4020_0000),
-        (0x90, 0x4020_0100),
-        (0xa0, 0x4020_0200),
-        (0x44, 1),
-        (0x70, 0xf),
-    ];
-    let mut steps: Vec<_> = writes.map(|(offset, value)| store(offset, value)).into();
+    let mut steps = set_up_virtio();
     let (memory, disk) = (memory.clone(), disk.clone());
     steps.push(act(move || {
         let pieces = [
@@ -149,7 +130,7 @@ fn ask(memory: &GuestMemory, disk: &Gated) -> Vec<Step> {
         }
         memory.write(Ipa::new(0x4020_0102), &[1]).unwrap();
     }));
-    steps.push(store(0x50, 0));
+    steps.push(store_to_virtio(0x50, 0));
     steps.push(act(move || wait_for(|| disk.was_asked())));
     steps
 }
@@ -169,7 +150,10 @@ fn an_interrupt_handler_waits_for_no_disk() {
     let (host, (devices, disk)) = (FakeHost::new(), with_disk());
     let machine = Machine::new(core(1), NOP).unwrap();
     host.script(0, ask(machine.memory(), &disk));
-    host.script(0, [load(0x60), store(0x64, 1), load(0x70), load(0xfc)]);
+    host.script(
+        0,
+        [load(0x60), store_to_virtio(0x64, 1), load(0x70), load(0xfc)],
+    );
     let opened = disk.clone();
     host.script(0, [act(move || opened.open())]);
     // The configuration space is read when the disk is back.
@@ -221,7 +205,7 @@ fn a_vcpu_that_resets_a_disk_which_does_not_answer_can_be_stopped() {
     let (host, (devices, disk)) = (FakeHost::new(), with_disk());
     let machine = Machine::new(core(1), NOP).unwrap();
     host.script(0, ask(machine.memory(), &disk));
-    host.script(0, [store(0x70, 0), load(0x70)]);
+    host.script(0, [store_to_virtio(0x70, 0), load(0x70)]);
     let stopper = machine.stopper();
     thread::scope(|scope| {
         scope.spawn(|| {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vm_memory::GuestAddress;
 
-use super::super::{Errno, Error, GicOps, Operation, Result};
+use super::super::{Errno, Error, GicOps, ItsOps, Operation, Result};
 use super::machine::Open;
 
 /// The GIC of a [`FakeVm`](super::machine::FakeVm)'s.
@@ -34,6 +34,10 @@ impl FakeGic {
 impl GicOps for FakeGic {
     fn set_distributor(&self, base: GuestAddress) -> Result<()> {
         self.ask(Operation::SetDistributor(base)).map(drop)
+    }
+
+    fn set_cpu_interface(&self, base: GuestAddress) -> Result<()> {
+        self.ask(Operation::SetCpuInterface(base)).map(drop)
     }
 
     fn set_redistributors(&self, base: GuestAddress) -> Result<()> {
@@ -80,6 +84,28 @@ impl GicOps for FakeGic {
             operation,
             errno,
         })
+    }
+}
+
+/// The ITS of a [`FakeVm`](super::machine::FakeVm)'s.
+#[derive(Debug)]
+pub(crate) struct FakeIts(Arc<Open>);
+
+impl FakeIts {
+    pub(super) fn new(vm: Arc<Open>) -> Self {
+        Self(vm)
+    }
+}
+
+impl ItsOps for FakeIts {
+    fn place(&self, base: GuestAddress) -> Result<()> {
+        let operation = Operation::PlaceIts(base);
+        self.0.host().ask(None, operation).map(drop)
+    }
+
+    fn initialise(&self) -> Result<()> {
+        let operation = Operation::InitialiseIts;
+        self.0.host().ask(None, operation).map(drop)
     }
 }
 

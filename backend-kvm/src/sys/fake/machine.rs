@@ -7,10 +7,10 @@ use std::time::Duration;
 use vm_memory::{GuestAddress, GuestMemoryRegion, GuestRegionMmap, VolatileSlice};
 
 use super::super::{
-    Capability, Errno, Error, Exit, FilterAction, Host, Kick, Level, MpState, Operation,
-    RegisterId, Result, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
+    Capability, Errno, Error, Exit, FilterAction, Host, InterruptDevice, Kick, Level, MpState,
+    Operation, RegisterId, Result, VcpuFeatures, VcpuOps, VmOps, WritableMasks,
 };
-use super::gic::FakeGic;
+use super::gic::{FakeGic, FakeIts};
 use super::{Cpu, FakeHost, Presence, State, Step, Write, quantity};
 
 /// A VM as long as any handle on it is left.
@@ -46,6 +46,7 @@ impl FakeVm {
 impl VmOps for FakeVm {
     type Vcpu = FakeVcpu;
     type Gic = FakeGic;
+    type Its = FakeIts;
 
     fn capability(&self, capability: Capability) -> Result<u32> {
         self.host().capability(capability)
@@ -129,12 +130,24 @@ impl VmOps for FakeVm {
         })
     }
 
+    fn supports_device(&self, device: InterruptDevice) -> Result<bool> {
+        let state = self.host().ask(None, Operation::ProbeDevice(device))?;
+        Ok(!state.lacking_devices.contains(&device))
+    }
+
     fn create_gic_v2(&self) -> Result<FakeGic> {
-        self.create_gic(Operation::CreateGicV2)
+        self.create_device(InterruptDevice::GicV2, Operation::CreateGicV2)?;
+        Ok(FakeGic::new(Arc::clone(&self.0)))
     }
 
     fn create_gic_v3(&self) -> Result<FakeGic> {
-        self.create_gic(Operation::CreateGicV3)
+        self.create_device(InterruptDevice::GicV3, Operation::CreateGicV3)?;
+        Ok(FakeGic::new(Arc::clone(&self.0)))
+    }
+
+    fn create_its(&self) -> Result<FakeIts> {
+        self.create_device(InterruptDevice::Its, Operation::CreateIts)?;
+        Ok(FakeIts::new(Arc::clone(&self.0)))
     }
 
     fn set_counter_offset(&self, offset: u64) -> Result<()> {
@@ -156,9 +169,16 @@ impl VmOps for FakeVm {
 }
 
 impl FakeVm {
-    fn create_gic(&self, operation: Operation) -> Result<FakeGic> {
-        drop(self.host().ask(None, operation)?);
-        Ok(FakeGic::new(Arc::clone(&self.0)))
+    fn create_device(&self, device: InterruptDevice, operation: Operation) -> Result<()> {
+        let state = self.host().ask(None, operation)?;
+        match state.lacking_devices.contains(&device) {
+            false => Ok(()),
+            true => Err(Error {
+                vcpu: None,
+                operation,
+                errno: Errno::ENODEV,
+            }),
+        }
     }
 }
 

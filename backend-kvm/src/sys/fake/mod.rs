@@ -24,8 +24,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use self::machine::FakeVm;
 use self::rule::Rule;
 use super::{
-    Capability, CpuIdentification, Errno, Error, Exit, Hardware, Host, MpState, Operation,
-    RegisterId, Result, SystemEvent, SystemEventKind, SystemRegisters, VcpuFeatures, WritableMasks,
+    Capability, CpuIdentification, Errno, Error, Exit, Hardware, Host, InterruptDevice, MpState,
+    Operation, RegisterId, Result, SystemEvent, SystemEventKind, SystemRegisters, VcpuFeatures,
+    WritableMasks,
 };
 
 /// One thing a scripted guest does.
@@ -72,6 +73,7 @@ impl FakeHost {
             set_anew: Vec::new(),
             writable_masks: None,
             hardware: hardware(),
+            lacking_devices: Vec::new(),
             smccc_filter: Presence::Present,
             stolen_time: Presence::Present,
             scripts: BTreeMap::new(),
@@ -155,6 +157,12 @@ impl FakeHost {
     /// Says what the machine below is.
     pub(crate) fn with_hardware(self, hardware: Hardware) -> Self {
         self.lock().hardware = hardware;
+        self
+    }
+
+    /// Takes an interrupt controller away, or a part of one.
+    pub(crate) fn without_device(self, device: InterruptDevice) -> Self {
+        self.lock().lacking_devices.push(device);
         self
     }
 
@@ -269,6 +277,7 @@ struct State {
     set_anew: Vec<RegisterId>,
     writable_masks: Option<WritableMasks>,
     hardware: Hardware,
+    lacking_devices: Vec<InterruptDevice>,
     smccc_filter: Presence,
     stolen_time: Presence,
     scripts: BTreeMap<u32, VecDeque<Step>>,
@@ -781,6 +790,16 @@ mod tests {
         assert_eq!(gic.distributor_register(8), Ok(0x4b00_243b));
         let refused = gic.set_distributor_register(8, 0x4b00_143b).unwrap_err();
         assert_eq!(refused.errno, Errno::EINVAL);
+    }
+
+    #[test]
+    fn a_device_that_is_lacking_is_neither_offered_nor_made() {
+        let host = FakeHost::new().without_device(InterruptDevice::GicV3);
+        let vm = host.create_vm(40).unwrap();
+        assert_eq!(vm.supports_device(InterruptDevice::GicV2), Ok(true));
+        assert_eq!(vm.supports_device(InterruptDevice::GicV3), Ok(false));
+        assert_eq!(vm.create_gic_v3().unwrap_err().errno, Errno::ENODEV);
+        assert!(vm.create_gic_v2().is_ok());
     }
 
     #[test]

@@ -23,11 +23,8 @@ mod header;
 mod host;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
-
-use log::warn;
 
 use self::connection::{Connection, Packet, Pair, ROOM, Remnant, Verdict};
 use self::header::{Address, Header, Operation, STREAM};
@@ -65,8 +62,6 @@ pub struct Vsock {
     watch: Watch,
     /// The watch may have news.
     news: bool,
-    /// The socket may have callers.
-    callers: bool,
     members: BTreeMap<u64, Member>,
     pairs: HashMap<Pair, u64>,
     /// The number of the last member, which no other ever has.
@@ -78,8 +73,6 @@ pub struct Vsock {
     /// Connections that may have something to tell the guest, by their numbers.
     queue: VecDeque<u64>,
     scratch: Box<[u8]>,
-    /// That callers cannot be heard was told.
-    reported: bool,
 }
 
 /// Whoever has a place.
@@ -103,7 +96,6 @@ impl Vsock {
             socket,
             watch,
             news: true,
-            callers: true,
             members: BTreeMap::new(),
             pairs: HashMap::new(),
             last: LISTENER,
@@ -111,7 +103,6 @@ impl Vsock {
             resets: VecDeque::new(),
             queue: VecDeque::new(),
             scratch: vec![0; ROOM as usize].into(),
-            reported: false,
         })
     }
 
@@ -138,7 +129,8 @@ impl Vsock {
                         self.remove(news.number);
                     }
                 }
-                None => self.callers |= news.number == LISTENER,
+                None if news.number == LISTENER => self.socket.wake(),
+                None => {}
             }
         }
     }
@@ -146,40 +138,23 @@ impl Vsock {
     /// Takes those in who have connected.
     fn accept(&mut self, queues: &mut Queues<'_>) {
         for _ in 0..NEWS {
-            if !self.callers {
+            if !self.socket.may_have_callers() {
                 return;
             }
-            match self.socket.accept() {
-                Ok(stream) if self.make_room() => {
-                    let number = self.admit(&stream);
-                    let Some(number) = number else { continue };
-                    self.members
-                        .insert(number, Member::Caller(Caller::new(stream)));
-                    self.hear(number);
-                }
-                // All places are taken by those who talk.
-                Ok(_) => {}
-                Err(error) => {
-                    self.callers = error.kind() == io::ErrorKind::Interrupted;
-                    self.note(&error);
-                }
+            let Some(stream) = self.socket.accept() else {
+                continue;
+            };
+            if !self.make_room() {
+                continue; // all places are taken by those who talk
             }
+            let Some(number) = self.admit(&stream) else {
+                continue;
+            };
+            self.members
+                .insert(number, Member::Caller(Caller::new(stream)));
+            self.hear(number);
         }
         queues.again();
-    }
-
-    fn note(&mut self, error: &io::Error) {
-        if !matches!(
-            error.kind(),
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-        ) && !std::mem::replace(&mut self.reported, true)
-        {
-            warn!(
-                "cannot take who connects to `{}`: {error}; they wait, and this is not reported \
-                 again",
-                self.socket.path().display()
-            );
-        }
     }
 
     /// A number for a stream, by which it is watched from now on.
@@ -281,7 +256,7 @@ impl Vsock {
         if let Member::Connection(connection) = &member {
             self.pairs.remove(&connection.pair);
         }
-        self.callers = true;
+        self.socket.wake();
         Some(member)
     }
 
@@ -466,7 +441,8 @@ impl VirtioDevice for Vsock {
         self.pairs.clear();
         self.resets.clear();
         self.queue.clear();
-        (self.news, self.callers) = (true, true);
+        self.news = true;
+        self.socket.wake();
     }
 }
 
