@@ -51,6 +51,21 @@ pub(crate) fn find_example(name: &str) -> Result<PathBuf, String> {
     find(&format!("{GUESTS}/examples/{name}"))
 }
 
+/// A bare-metal image that others made, by its name; `cargo xtask setup` builds it.
+///
+/// # Panics
+/// If it is not built.
+#[must_use]
+pub fn image_of_others(name: &str) -> PathBuf {
+    let image = target().join("images-of-others/bin").join(name);
+    assert!(
+        image.is_file(),
+        "`{}` is missing: run `cargo xtask setup`",
+        image.display()
+    );
+    image
+}
+
 /// A program of this package for arm64 hosts, by its name.
 pub(crate) fn find_arm64(name: &str) -> Result<PathBuf, String> {
     find(&format!("aarch64-unknown-linux-musl/release/{name}"))

@@ -20,7 +20,7 @@ mod started;
 mod terminal;
 mod within;
 
-pub use built::{example, guest, vambrace};
+pub use built::{example, guest, image_of_others, vambrace};
 pub use ended::{Ended, Ending};
 pub use started::{Started, see, see_with_input};
 pub use terminal::Terminal;

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{self, Mode, OFlags};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -32,15 +32,7 @@ impl Terminal {
     /// If the system has none left.
     #[must_use]
     pub fn open() -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let user = openpt(flags).expect("a pseudoterminal can be opened");
-        grantpt(&user).expect("it can be granted");
-        unlockpt(&user).expect("it can be unlocked");
-        let name = ptsname(&user, Vec::new()).expect("it has a name");
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let line =
-            open(name.as_c_str(), flags, Mode::empty()).expect("its other end can be opened");
-        let keyboard = File::from(user);
+        let (keyboard, line) = open().expect("a pseudoterminal can be opened");
         let screen = Arc::new(Mutex::new(String::new()));
         let (reader, shown) = (
             keyboard.try_clone().expect("it can be shared"),
@@ -125,6 +117,17 @@ impl Terminal {
             .expect("stty runs");
         String::from_utf8(stty.stdout).expect("settings are ASCII")
     }
+}
+
+/// A pseudoterminal: the end that a user types at, and the one that programs have.
+pub(crate) fn open() -> io::Result<(File, OwnedFd)> {
+    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&user)?;
+    unlockpt(&user)?;
+    let name = ptsname(&user, Vec::new())?;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let line = fs::open(name.as_c_str(), flags, Mode::empty())?;
+    Ok((File::from(user), line))
 }
 
 fn show(mut from: File, screen: &Mutex<String>) {

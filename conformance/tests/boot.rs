@@ -3,9 +3,11 @@
 //! Linux itself is booted by `cargo xtask linux`.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 use tempfile::{NamedTempFile, tempdir};
 use vambrace_conformance::{Ending, Started, Terminal, example, see, see_with_input, vambrace};
@@ -54,6 +56,78 @@ fn a_signal_gives_the_terminal_back_too() {
     started.signal(Signal::TERM);
     started.finish_and_leave_nothing().ends(Ending::Signal(15));
     assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn a_second_ctrl_a_x_waits_for_nothing() {
+    let mut terminal = Terminal::open();
+    let before = terminal.settings();
+    let started = terminal.start(&boot(&[], &example("hang")));
+    terminal.wait_for("waiting for ever");
+    terminal.type_text("\x01x\x01x");
+    started.finish_and_leave_nothing().exits(125);
+    assert!(terminal.screen().contains("cut off before its end"));
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn a_hangup_ends_a_machine_whose_console_leads_nowhere() {
+    let terminal = Terminal::open();
+    let started = terminal.start(&boot(&["--console=none"], &example("flood")));
+    terminal.wait_for("contract none, firmware kernel");
+    started.signal(Signal::HUP);
+    started.finish_and_leave_nothing().ends(Ending::Signal(1));
+    assert!(!terminal.screen().contains("flood"));
+}
+
+#[test]
+fn readers_of_a_pseudoterminal_come_and_go() {
+    let terminal = Terminal::open();
+    let options = ["--console=pty", "--no-reboot"];
+    let started = terminal.start(&boot(&options, &example("echo")));
+    terminal.wait_for("contract none, firmware kernel");
+    let screen = terminal.screen();
+    let told = screen.split_once("the console is ").unwrap().1;
+    let name = told.split_whitespace().next().unwrap();
+    assert!(until("ready", &mut open(name)));
+    let mut second = open(name);
+    second.write_all(b"x\n").unwrap();
+    assert!(until("echo: x", &mut second));
+    started.finish_and_leave_nothing().exits(0);
+}
+
+fn open(pseudoterminal: &str) -> fs::File {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(pseudoterminal, flags, Mode::empty())
+        .unwrap()
+        .into()
+}
+
+/// Reads until this has come, or nothing comes any more.
+fn until(text: &str, from: &mut fs::File) -> bool {
+    let mut seen = String::new();
+    let mut bytes = [0; 256];
+    while !seen.contains(text) {
+        match from.read(&mut bytes) {
+            Ok(count @ 1..) => seen += &String::from_utf8_lossy(&bytes[..count]),
+            Ok(0) | Err(_) => return false,
+        }
+    }
+    true
+}
+
+#[test]
+fn ctrl_a_p_presses_the_power_button() {
+    for firmware in ["--firmware=kernel", "--firmware=core"] {
+        let mut terminal = Terminal::open();
+        let options = [firmware, "--no-reboot"];
+        let started = terminal.start(&boot(&options, &example("power_button")));
+        terminal.wait_for("press the power button");
+        terminal.type_text("\x01p");
+        terminal.wait_for("let go");
+        started.finish_and_leave_nothing().exits(0);
+        assert!(terminal.screen().contains("pressed\r\nlet go\r\n"));
+    }
 }
 
 #[test]
@@ -271,5 +345,63 @@ fn a_virtio_source_of_entropy_fills_buffers() {
         see(&mut run(&[firmware, "--rng"], &example("virtio_entropy")))
             .exits(0)
             .prints(&["round 1: 500 buffers\n"]);
+    }
+}
+
+/// Every device that a lab host can have, on a terminal, where there is a power button too.
+#[test]
+fn whatever_is_done_to_its_devices_a_machine_survives() {
+    for (firmware, words) in [("kernel", "seed=1"), ("core", "seed=2")] {
+        let disk = NamedTempFile::new().unwrap();
+        disk.as_file().set_len(1 << 20).unwrap();
+        let disk = format!("--disk={}", disk.path().display());
+        let firmware = format!("--firmware={firmware}");
+        let options = [
+            &firmware,
+            &disk,
+            "--rng",
+            "--balloon=16M",
+            "--append",
+            words,
+        ];
+        let terminal = Terminal::open();
+        let started = terminal.start(&boot(&options, &example("hostile_devices")));
+        terminal.wait_for("3 virtio devices, and the console is alive");
+        started.finish_and_leave_nothing().exits(0);
+    }
+}
+
+/// Inside a lab host a machine can have sockets, too.
+#[test]
+fn whatever_is_done_to_its_sockets_a_machine_survives() {
+    let guest = example("hostile_devices");
+    let mut command = vambrace();
+    command.args(["lab", "run", "--no-input", "--timeout=100"]);
+    command.arg(format!("--file={}:guest", guest.display()));
+    command.args(["--", "vambrace", "boot", "--host=local", "--kernel=guest"]);
+    command.args([
+        "--append=seed=3",
+        "--console=stdio",
+        "--no-reboot",
+        "--json",
+    ]);
+    command.args(["--vsock=3=/lab/vsock", "--virtio-console=/lab/console"]);
+    let ended = see(&mut command);
+    ended.exits(0);
+    ended.prints(&["2 virtio devices, and the console is alive\n"]);
+    assert_eq!(ended.report()["end"], "off", "{ended}");
+}
+
+#[test]
+fn doorbells_that_ring_for_ever_starve_neither_console_nor_stop_key() {
+    for firmware in ["--firmware=kernel", "--firmware=core"] {
+        let mut terminal = Terminal::open();
+        let options = [firmware, "--rng", "--cpus=2"];
+        let started = terminal.start(&boot(&options, &example("doorbells")));
+        terminal.wait_for("ringing for ever");
+        terminal.type_text("k");
+        terminal.wait_for("heard 0x6b");
+        terminal.type_text("\x01x");
+        started.finish_and_leave_nothing().exits(0);
     }
 }

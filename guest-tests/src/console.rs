@@ -89,7 +89,7 @@ pub fn stop_signalling() {
 }
 
 /// Switches the UART on: eight bits, FIFOs, both directions.
-pub(crate) fn initialise() {
+pub fn initialise() {
     let mut uart = Line::begin().uart;
     field!(uart, control).write(0);
     field!(uart, line_control).write(EIGHT_BITS | FIFOS);

@@ -91,19 +91,9 @@ impl Device {
         }
         self.write(0x44, 1);
         expect::equal("QueueReady", self.read(0x44).into(), 1)?;
-        self.configure_level();
+        configure_level(self.spi + 32);
         self.write(0x70, 0xf);
         expect::equal("Status with DRIVER_OK", self.read(0x70).into(), 0xf)
-    }
-
-    /// Makes the device's interrupt a level in the distributor (GICD_ICFGR), so that it is pending
-    /// for as long as its line is high.
-    fn configure_level(&self) {
-        let interrupt = self.spi + 32;
-        let mut configuration = register(DISTRIBUTOR + 0xc00 + interrupt as usize / 16 * 4);
-        let edge = 2 << (interrupt % 16 * 2);
-        let others = configuration.read() & !edge;
-        configuration.write(others);
     }
 
     /// Offers a chain of buffers and waits until it comes back, with an interrupt, which is taken
@@ -157,15 +147,28 @@ impl Device {
 
     /// Is the device's interrupt pending in the distributor (GICD_ISPENDR)?
     fn pending(&self) -> bool {
-        let interrupt = self.spi + 32;
-        let bits = register(DISTRIBUTOR + 0x200 + interrupt as usize / 32 * 4).read();
-        bits >> (interrupt % 32) & 1 == 1
+        is_pending(self.spi + 32)
     }
 }
 
-fn register(address: usize) -> UniqueMmioPointer<'static, ReadPureWrite<u32>> {
+/// Makes an interrupt a level in the distributor (GICD_ICFGR), so that it is pending for as long as
+/// its line is high.
+pub(crate) fn configure_level(interrupt: u32) {
+    let mut configuration = register(DISTRIBUTOR + 0xc00 + interrupt as usize / 16 * 4);
+    let edge = 2 << (interrupt % 16 * 2);
+    let others = configuration.read() & !edge;
+    configuration.write(others);
+}
+
+/// Is this interrupt pending in the distributor (GICD_ISPENDR)?
+pub(crate) fn is_pending(interrupt: u32) -> bool {
+    let bits = register(DISTRIBUTOR + 0x200 + interrupt as usize / 32 * 4).read();
+    bits >> (interrupt % 32) & 1 == 1
+}
+
+pub(crate) fn register(address: usize) -> UniqueMmioPointer<'static, ReadPureWrite<u32>> {
     let address = NonZero::new(address).map_or(NonNull::dangling(), NonNull::without_provenance);
-    // SAFETY: The board's transports and its distributor lie there, mapped as device memory, and
+    // SAFETY: The board's devices and its distributor lie there, mapped as device memory, and
     // each pointer is gone before the next one is made.
     unsafe { UniqueMmioPointer::new(address) }
 }

@@ -1,7 +1,7 @@
 //! What each kind of guest is told, and what it has to say.
 
-use super::talk::{Step, answer, hear, stop_at};
-use super::trial::{Calls, Count, Disk, End, Firmware, Image, Initramfs, Trial};
+use super::talk::{Step, answer, hear, press, press_later, stop_at};
+use super::trial::{Calls, Count, Disk, End, Firmware, Image, Initramfs, Place, Trial};
 
 /// A Debian kernel that brings its CPUs online, reboots so often, and powers off.
 pub(super) fn linux(
@@ -27,12 +27,47 @@ pub(super) fn linux(
         what,
         image: Image::Linux(series, Initramfs::Init),
         firmware,
+        place: Place::Sent,
         options,
         disks: Vec::new(),
         steps: words.flat_map(life).collect(),
         calls: Vec::new(),
         end: End::Off { resets: reboots },
     }
+}
+
+/// The same Linux, which also tells of the ITS that it has found.
+pub(super) fn with_its(trial: Trial) -> Trial {
+    that_finds("ITS [mem 0x08080000-0x0809ffff]", trial)
+}
+
+/// The same Linux on a machine with a GICv2, which it tells of.
+pub(super) fn with_gic_v2(trial: Trial) -> Trial {
+    let mut trial = that_finds("Root IRQ handler: gic_handle_irq", trial);
+    trial.what += ", GICv2";
+    trial
+        .options
+        .extend(["--host=lab:6.12:max:gic2", "--gic=2"].map(str::to_owned));
+    trial
+}
+
+/// The same Linux, told which CPUs it may land on: as long as no contract lists more, the host's.
+pub(super) fn with_implementations(trial: Trial) -> Trial {
+    let mut trial = that_finds("Number of target implementation CPUs is 1", trial);
+    trial.what += ", DISCOVER_IMPL";
+    trial
+        .options
+        .extend(["--host=lab:7.3", "--with=vendor-hyp,discover-impl"].map(str::to_owned));
+    trial
+}
+
+/// Lets a kernel say everything, and first of all this.
+fn that_finds(found: &str, mut trial: Trial) -> Trial {
+    for option in &mut trial.options {
+        *option = option.replace("--append=quiet", "--append=loglevel=7");
+    }
+    trial.steps.insert(0, hear(found));
+    trial
 }
 
 /// Debian's programs make an ext4 on a disk, a file is written to it, and is there after a reboot.
@@ -46,6 +81,7 @@ pub(super) fn disks_over_a_reboot(firmware: Firmware, mib: u64) -> Trial {
         what: format!("ext4 with {mib} MiB over a reboot"),
         image: Image::Linux("6.12", Initramfs::Tools),
         firmware,
+        place: Place::Sent,
         options: told("modules ask", 2),
         disks: vec![Disk::Empty(mib * 5 / 4 + 32), Disk::ReadOnly(1)],
         steps: vec![
@@ -80,6 +116,7 @@ pub(super) fn cpus_go_and_come(firmware: Firmware, times: u64) -> Trial {
         what: format!("{times} times a CPU of {vcpus} off and on"),
         image: Image::Linux("6.12", Initramfs::Init),
         firmware,
+        place: Place::Sent,
         options: told(&words, vcpus),
         disks: Vec::new(),
         steps: vec![
@@ -105,6 +142,7 @@ pub(super) fn services(firmware: Firmware, seconds: u64) -> Trial {
         what: format!("suspend, TRNG, stolen time, PTP for {seconds} s"),
         image: Image::Linux("6.12", Initramfs::Tools),
         firmware,
+        place: Place::Sent,
         options,
         disks: Vec::new(),
         steps: vec![
@@ -119,6 +157,66 @@ pub(super) fn services(firmware: Firmware, seconds: u64) -> Trial {
             answer(READY, "work stolen"),
             hear("init: stolen=some"),
             answer(READY, "poweroff"),
+        ],
+        calls: Vec::new(),
+        end: End::Off { resets: 0 },
+    }
+}
+
+/// A network card, a socket, a balloon, a console and disks with somebody at their other ends, who
+/// goes away at last.
+pub(super) fn wires(firmware: Firmware, mib: u64) -> Trial {
+    let each_way = |what: &str| hear(&format!("other end: {mib} MiB each way by {what}"));
+    Trial {
+        what: format!("{mib} MiB each way through each device, and their loss"),
+        image: Image::Linux("6.12", Initramfs::Wires),
+        firmware,
+        place: Place::Inside(vec![format!("--mib={mib}")]),
+        options: Vec::new(),
+        disks: Vec::new(),
+        steps: vec![
+            hear("other end: reported"),
+            hear("other end: inflated"),
+            hear("other end: deflated, and used again"),
+            each_way("TCP, called by the guest"),
+            each_way("TCP, called by the host"),
+            each_way("vsock, called by the guest"),
+            each_way("vsock, called by the host"),
+            hear("other end: a line each way on the virtio console"),
+            hear("other end: a full disk refuses, and writes when there is room"),
+            hear("other end: a disk that was cut has an end"),
+            hear("other end: a disk whose file is removed goes on"),
+            hear("other end: a line each way on the virtio console"),
+            hear("other end: an interface that is gone is a link that is down"),
+            hear("other end: whatever a guest does to a network card, its machine goes on"),
+        ],
+        calls: Vec::new(),
+        end: End::Off { resets: 0 },
+    }
+}
+
+/// A press of the power button is a key to Linux, and wakes it from suspend to RAM.
+pub(super) fn power_button(firmware: Firmware) -> Trial {
+    let words = "no_console_suspend loglevel=7 -- modules ask";
+    Trial {
+        what: "a power button that ends it and wakes it".into(),
+        image: Image::FullFlavour,
+        firmware,
+        place: Place::Sent,
+        options: vec![
+            format!("--append={words}"),
+            "--cpus=2".into(),
+            "--with=system-suspend".into(),
+        ],
+        disks: Vec::new(),
+        steps: vec![
+            answer(READY, "suspend-until-pressed"),
+            // The last thing that is said before SYSTEM_SUSPEND.
+            press_later("psci: CPU1 killed"),
+            hear("init: suspended=1 online=0-1"),
+            answer(READY, "pressed poweroff"),
+            press("init: waiting for a key"),
+            hear("init: key=116"),
         ],
         calls: Vec::new(),
         end: End::Off { resets: 0 },
@@ -169,6 +267,7 @@ fn u_boot(what: &str, firmware: Firmware, steps: Vec<Step>, disk: Disk, resets: 
         what: what.into(),
         image: Image::UBoot,
         firmware,
+        place: Place::Sent,
         options: Vec::new(),
         disks: vec![disk],
         steps,
@@ -188,6 +287,7 @@ pub(super) fn installer_asks(firmware: Firmware) -> Trial {
         what: "first dialog".into(),
         image: Image::Installer,
         firmware,
+        place: Place::Sent,
         options: vec!["--memory=1G".into(), "--cpus=2".into()],
         disks: Vec::new(),
         steps: vec![stop_at("Choose the language to be used")],

@@ -49,6 +49,8 @@ pub struct Materials {
     folder: TempDir,
     plain: OnceCell<PathBuf>,
     tools: OnceCell<PathBuf>,
+    wires: OnceCell<PathBuf>,
+    button: OnceCell<PathBuf>,
 }
 
 impl Materials {
@@ -61,6 +63,8 @@ impl Materials {
             folder: tempfile::tempdir().map_err(|error| format!("no folder: {error}"))?,
             plain: OnceCell::new(),
             tools: OnceCell::new(),
+            wires: OnceCell::new(),
+            button: OnceCell::new(),
         })
     }
 
@@ -76,10 +80,20 @@ impl Materials {
         self.initramfs(Initramfs::Init)
     }
 
+    /// The initramfs that has the drivers of all devices too.
+    ///
+    /// # Errors
+    /// In words, why it cannot be made.
+    pub fn wires_initramfs(&self) -> Result<&Path, String> {
+        self.initramfs(Initramfs::Wires)
+    }
+
     pub(super) fn initramfs(&self, which: Initramfs) -> Result<&Path, String> {
         let (cell, name) = match which {
             Initramfs::Init => (&self.plain, "initramfs"),
             Initramfs::Tools => (&self.tools, "initramfs-with-tools"),
+            Initramfs::Wires => (&self.wires, "initramfs-for-wires"),
+            Initramfs::Button => (&self.button, "initramfs-for-a-button"),
         };
         if let Some(path) = cell.get() {
             return Ok(path);
@@ -87,12 +101,17 @@ impl Materials {
         let path = self.folder().join(name);
         let mut archive = Archive::new(File::create(&path).map_err(of_file(&path))?);
         add(&mut archive, "init", &built::find_arm64("linux_init")?)?;
+        let drivers = match which {
+            Initramfs::Init => Vec::new(),
+            Initramfs::Tools => fetched(&DRIVERS)?.files,
+            Initramfs::Wires => fetched(&WIRES)?.files,
+            Initramfs::Button => fetched(&FULL_FLAVOUR)?.files.split_off(1),
+        };
+        for (number, driver) in drivers.iter().enumerate() {
+            let name = name_of(driver);
+            add(&mut archive, &format!("modules/{number:02}-{name}"), driver)?;
+        }
         if which == Initramfs::Tools {
-            let drivers = fetched(&DRIVERS)?.files;
-            for (number, driver) in drivers.iter().enumerate() {
-                let name = name_of(driver);
-                add(&mut archive, &format!("modules/{number:02}-{name}"), driver)?;
-            }
             archive.symlink("lib", "usr/lib").map_err(of_file(&path))?;
             for (place, file) in PLACES.iter().zip(fetched(&PROGRAMS)?.files) {
                 add(&mut archive, place, &file)?;
@@ -100,6 +119,29 @@ impl Materials {
         }
         archive.finish().map_err(of_file(&path))?;
         Ok(cell.get_or_init(|| path))
+    }
+
+    /// The driver of tap interfaces for a lab host with Debian's 6.12.
+    ///
+    /// # Errors
+    /// In words, why it cannot be had.
+    pub fn tun() -> Result<PathBuf, String> {
+        let [module] = files(&TUN)?;
+        Ok(module)
+    }
+
+    /// The program at the other ends of a guest's devices, inside its host.
+    ///
+    /// # Errors
+    /// In words, why there is none.
+    pub fn other_end() -> Result<PathBuf, String> {
+        built::find_arm64("linux_other_end")
+    }
+
+    /// The kernel of Debian's full flavour.
+    pub(super) fn full_flavour(&self) -> Result<PathBuf, String> {
+        let [kernel, ..] = files::<3>(&FULL_FLAVOUR)?;
+        Ok(kernel)
     }
 
     pub(super) fn u_boot(&self) -> Result<PathBuf, String> {
@@ -131,6 +173,30 @@ impl Materials {
             disk.flush()
         };
         write().map_err(of_file(path))
+    }
+}
+
+/// Another monitor, to be run in a lab host: QEMU with KVM, as Debian has it for arm64.
+#[derive(Debug)]
+pub struct Peer {
+    files: Vec<PathBuf>,
+}
+
+impl Peer {
+    /// The one in the cache, fetched if it is not there.
+    ///
+    /// # Errors
+    /// In words, why it cannot be had.
+    pub fn fetched() -> Result<Self, String> {
+        let files = fetched(&QEMU)?.files;
+        Ok(Self { files })
+    }
+
+    /// Its files, and where each lies in the host: as in Debian, but that `/usr` is the root.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        let places = QEMU_PLACES.iter();
+        let places = places.filter_map(|place| place.strip_prefix("usr"));
+        self.files.iter().map(PathBuf::as_path).zip(places)
     }
 }
 
@@ -190,6 +256,41 @@ const DRIVERS: Bundle = Bundle {
     ],
 };
 
+/// The same for a machine with a device of each kind.
+const WIRES: Bundle = Bundle {
+    name: "linux-6.12-drivers-of-wires",
+    packages: Packages::OfKernel("6.12"),
+    files: &[
+        "usr/lib/modules/RELEASE/kernel/drivers/virtio/virtio_mmio.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/drivers/block/virtio_blk.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/net/core/failover.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/drivers/net/net_failover.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/drivers/net/virtio_net.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/net/vmw_vsock/vsock.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/net/vmw_vsock/vmw_vsock_virtio_transport_common.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/net/vmw_vsock/vmw_vsock_virtio_transport.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/drivers/virtio/virtio_balloon.ko.xz",
+    ],
+};
+
+/// What a host needs for tap interfaces.
+const TUN: Bundle = Bundle {
+    name: "linux-6.12-tun",
+    packages: Packages::OfKernel("6.12"),
+    files: &["usr/lib/modules/RELEASE/kernel/drivers/net/tun.ko.xz"],
+};
+
+/// A kernel with a driver for buttons at GPIO pins, which the cloud flavour is built without.
+const FULL_FLAVOUR: Bundle = Bundle {
+    name: "linux-6.12-full-flavour",
+    packages: Packages::FullFlavourOf("6.12"),
+    files: &[
+        "boot/vmlinuz-RELEASE",
+        "usr/lib/modules/RELEASE/kernel/drivers/input/evdev.ko.xz",
+        "usr/lib/modules/RELEASE/kernel/drivers/input/keyboard/gpio_keys.ko.xz",
+    ],
+};
+
 /// What makes and checks ext4, with the libraries that it is linked with.
 const PROGRAMS: Bundle = Bundle {
     name: "e2fsprogs",
@@ -240,3 +341,115 @@ const INSTALLER: Bundle = Bundle {
         "usr/lib/debian-installer/images/13/arm64/text/debian-installer/arm64/initrd.gz",
     ],
 };
+
+/// With all that it is linked with; it needs no files of its own to boot a kernel.
+const QEMU: Bundle = Bundle {
+    name: "qemu-system-arm",
+    packages: Packages::Named {
+        suite: "trixie",
+        names: &[
+            "libaio1t64",
+            "libatomic1",
+            "libblkid1",
+            "libbpf1",
+            "libc6",
+            "libcap2",
+            "libcapstone5",
+            "libdaxctl1",
+            "libelf1t64",
+            "libfdt1",
+            "libffi8",
+            "libfuse3-4",
+            "libglib2.0-0t64",
+            "libgmp10",
+            "libgnutls30t64",
+            "libhogweed6t64",
+            "libibverbs1",
+            "libidn2-0",
+            "libjpeg62-turbo",
+            "libkmod2",
+            "libmount1",
+            "libndctl6",
+            "libnettle8t64",
+            "libnl-3-200",
+            "libnl-route-3-200",
+            "libnuma1",
+            "libp11-kit0",
+            "libpcre2-8-0",
+            "libpixman-1-0",
+            "libpmem1",
+            "libpng16-16t64",
+            "librdmacm1t64",
+            "libsasl2-2",
+            "libseccomp2",
+            "libselinux1",
+            "libslirp0",
+            "libssl3t64",
+            "libtasn1-6",
+            "libudev1",
+            "libunistring5",
+            "liburing2",
+            "libuuid1",
+            "libvdeplug2t64",
+            "libzstd1",
+            "qemu-system-arm",
+            "zlib1g",
+        ],
+    },
+    files: &QEMU_PLACES,
+};
+
+/// Where they lie in their packages.
+const QEMU_PLACES: [&str; 51] = [
+    "usr/bin/qemu-system-aarch64",
+    "usr/lib/ld-linux-aarch64.so.1",
+    "usr/lib/aarch64-linux-gnu/libaio.so.1t64",
+    "usr/lib/aarch64-linux-gnu/libatomic.so.1",
+    "usr/lib/aarch64-linux-gnu/libblkid.so.1",
+    "usr/lib/aarch64-linux-gnu/libbpf.so.1",
+    "usr/lib/aarch64-linux-gnu/libc.so.6",
+    "usr/lib/aarch64-linux-gnu/libcap.so.2",
+    "usr/lib/aarch64-linux-gnu/libcapstone.so.5",
+    "usr/lib/aarch64-linux-gnu/libcrypto.so.3",
+    "usr/lib/aarch64-linux-gnu/libdaxctl.so.1",
+    "usr/lib/aarch64-linux-gnu/libelf.so.1",
+    "usr/lib/aarch64-linux-gnu/libfdt.so.1",
+    "usr/lib/aarch64-linux-gnu/libffi.so.8",
+    "usr/lib/aarch64-linux-gnu/libfuse3.so.4",
+    "usr/lib/aarch64-linux-gnu/libgio-2.0.so.0",
+    "usr/lib/aarch64-linux-gnu/libglib-2.0.so.0",
+    "usr/lib/aarch64-linux-gnu/libgmodule-2.0.so.0",
+    "usr/lib/aarch64-linux-gnu/libgmp.so.10",
+    "usr/lib/aarch64-linux-gnu/libgnutls.so.30",
+    "usr/lib/aarch64-linux-gnu/libgobject-2.0.so.0",
+    "usr/lib/aarch64-linux-gnu/libhogweed.so.6",
+    "usr/lib/aarch64-linux-gnu/libibverbs.so.1",
+    "usr/lib/aarch64-linux-gnu/libidn2.so.0",
+    "usr/lib/aarch64-linux-gnu/libjpeg.so.62",
+    "usr/lib/aarch64-linux-gnu/libkmod.so.2",
+    "usr/lib/aarch64-linux-gnu/libm.so.6",
+    "usr/lib/aarch64-linux-gnu/libmount.so.1",
+    "usr/lib/aarch64-linux-gnu/libndctl.so.6",
+    "usr/lib/aarch64-linux-gnu/libnettle.so.8",
+    "usr/lib/aarch64-linux-gnu/libnl-3.so.200",
+    "usr/lib/aarch64-linux-gnu/libnl-route-3.so.200",
+    "usr/lib/aarch64-linux-gnu/libnuma.so.1",
+    "usr/lib/aarch64-linux-gnu/libp11-kit.so.0",
+    "usr/lib/aarch64-linux-gnu/libpcre2-8.so.0",
+    "usr/lib/aarch64-linux-gnu/libpixman-1.so.0",
+    "usr/lib/aarch64-linux-gnu/libpmem.so.1",
+    "usr/lib/aarch64-linux-gnu/libpng16.so.16",
+    "usr/lib/aarch64-linux-gnu/librdmacm.so.1",
+    "usr/lib/aarch64-linux-gnu/libsasl2.so.2",
+    "usr/lib/aarch64-linux-gnu/libseccomp.so.2",
+    "usr/lib/aarch64-linux-gnu/libselinux.so.1",
+    "usr/lib/aarch64-linux-gnu/libslirp.so.0",
+    "usr/lib/aarch64-linux-gnu/libtasn1.so.6",
+    "usr/lib/aarch64-linux-gnu/libudev.so.1",
+    "usr/lib/aarch64-linux-gnu/libunistring.so.5",
+    "usr/lib/aarch64-linux-gnu/liburing.so.2",
+    "usr/lib/aarch64-linux-gnu/libuuid.so.1",
+    "usr/lib/aarch64-linux-gnu/libvdeplug.so.2",
+    "usr/lib/aarch64-linux-gnu/libz.so.1",
+    "usr/lib/aarch64-linux-gnu/libzstd.so.1",
+];

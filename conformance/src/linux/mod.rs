@@ -2,20 +2,25 @@
 //!
 //! A trial is one `vambrace boot` on a lab host: what is booted, what is typed when the console has
 //! said what it is to say, and how the machine is to end. Linux has `linux_init` as its first
-//! process, which does what it is told. What is booted comes from Debian's packages, fetched as the
+//! process, which does what it is told. Where its devices lead somewhere, `linux_other_end` boots it
+//! inside the host and is the other end. What is booted comes from Debian's packages, fetched as the
 //! lab's kernels are. `linux` (in `src/bin`) makes the trials; `cargo xtask linux` runs it.
 
 mod guests;
+pub mod interface;
 mod materials;
 mod plan;
+pub mod rates;
+mod stream;
 mod talk;
 mod trial;
 
 use std::path::Path;
 use std::process::Command;
 
-pub use materials::{Kernel, Materials};
+pub use materials::{Kernel, Materials, Peer};
 pub use plan::{every_day, everything};
+pub use stream::{BLOCK, Side, block, check, exchange};
 pub use trial::{Firmware, Trial};
 
 use crate::built;

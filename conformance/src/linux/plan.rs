@@ -1,8 +1,8 @@
 //! Which machines are booted every day, and which when there is time.
 
 use super::guests::{
-    cpus_go_and_come, disks_over_a_reboot, installer_asks, linux, services, u_boot_loads_linux,
-    u_boot_talks,
+    cpus_go_and_come, disks_over_a_reboot, installer_asks, linux, power_button, services,
+    u_boot_loads_linux, u_boot_talks, wires, with_gic_v2, with_implementations, with_its,
 };
 use super::trial::{Firmware, Trial};
 
@@ -11,11 +11,12 @@ use super::trial::{Firmware, Trial};
 pub fn every_day() -> Vec<Trial> {
     vec![
         linux("6.12", Firmware::Kernel, 4, None, 1),
-        linux("6.12", Firmware::Core, 4, None, 1),
+        with_its(linux("6.12", Firmware::Core, 4, None, 1)),
         disks_over_a_reboot(Firmware::Kernel, 16),
         cpus_go_and_come(Firmware::Core, 20),
         services(Firmware::Core, 3),
         u_boot_talks(Firmware::Kernel),
+        wires(Firmware::Core, 1),
     ]
 }
 
@@ -30,6 +31,8 @@ pub fn everything() -> Vec<Trial> {
     }
     for firmware in Firmware::BOTH {
         trials.push(linux("6.12", firmware, 2, None, 10));
+        trials.push(with_gic_v2(linux("6.12", firmware, 8, None, 1)));
+        trials.push(with_implementations(linux("7.3", firmware, 2, None, 0)));
         trials.push(linux("6.12", firmware, 1, Some(2048), 0));
         for (kernel, smallest) in SMALL {
             trials.push(linux(kernel, firmware, 1, Some(smallest), 0));
@@ -38,9 +41,11 @@ pub fn everything() -> Vec<Trial> {
             disks_over_a_reboot(firmware, 256),
             cpus_go_and_come(firmware, 200),
             services(firmware, 30),
+            power_button(firmware),
             u_boot_talks(firmware),
             u_boot_loads_linux(firmware),
             installer_asks(firmware),
+            wires(firmware, 16),
         ]);
     }
     trials
@@ -58,7 +63,7 @@ mod tests {
 
     #[test]
     fn no_two_trials_have_the_same_name() {
-        for (trials, count) in [(every_day(), 6), (everything(), 46)] {
+        for (trials, count) in [(every_day(), 7), (everything(), 54)] {
             let names: BTreeSet<_> = trials.iter().map(ToString::to_string).collect();
             assert_eq!((names.len(), trials.len()), (count, count));
         }

@@ -1,10 +1,15 @@
 //! A conversation with a guest: what is waited for, and what is typed then.
 
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::terminal;
 
 /// Something that the console is to say, and what is done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +25,10 @@ pub(super) struct Step {
 pub(super) enum Then {
     /// A line is typed.
     Type(String),
+    /// The power button is pressed, by the key that `boot` has for it on a terminal.
+    Press,
+    /// The same after five seconds, for what the guest says last before it is where it is going.
+    PressLater,
     /// Nothing.
     Nothing,
     /// The machine is ended from outside.
@@ -63,19 +72,43 @@ pub(super) fn stop_at(wait: &str) -> Step {
     }
 }
 
-/// Runs a command that ends by itself, or at a step that stops it.
+/// When this is heard, the power button is pressed.
+pub(super) fn press(wait: &str) -> Step {
+    Step {
+        wait: wait.into(),
+        then: Then::Press,
+    }
+}
+
+/// When this is heard, it is pressed a little later.
+pub(super) fn press_later(wait: &str) -> Step {
+    Step {
+        wait: wait.into(),
+        then: Then::PressLater,
+    }
+}
+
+/// Runs a command that ends by itself, or at a step that stops it. Where a key is pressed that is
+/// not the guest's, it is typed at a terminal.
 pub(super) fn talk(command: &mut Command, steps: &[Step]) -> Result<Talk, String> {
     let program = format!("{:?}", command.get_program());
     let failed = |error: io::Error| format!("cannot run {program}: {error}");
+    let presses = |step: &Step| matches!(step.then, Then::Press | Then::PressLater);
+    let (keyboard, input) = match steps.iter().any(presses) {
+        true => terminal::open().map(|(keyboard, line)| (keyboard, Stdio::from(line))),
+        false => io::pipe().map(|(read, write)| (File::from(OwnedFd::from(write)), read.into())),
+    }
+    .map_err(failed)?;
     let mut child = command
-        .stdin(Stdio::piped())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (Some(stdin), Some(mut stdout), Some(mut stderr)) = (stdin, stdout, stderr) else {
-        unreachable!("all three were asked for as pipes");
+    // Our copy of the child's end.
+    command.stdin(Stdio::null());
+    let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        unreachable!("both were asked for as pipes");
     };
     let messages = thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -84,7 +117,7 @@ pub(super) fn talk(command: &mut Command, steps: &[Step]) -> Result<Talk, String
         String::from_utf8_lossy(&bytes).into_owned()
     });
     let mut listener = Listener {
-        stdin,
+        keyboard,
         console: Vec::new(),
         heard: 0,
         steps: steps.iter(),
@@ -106,7 +139,7 @@ pub(super) fn talk(command: &mut Command, steps: &[Step]) -> Result<Talk, String
 
 /// Whoever sits at the console.
 struct Listener<'a> {
-    stdin: ChildStdin,
+    keyboard: File,
     console: Vec<u8>,
     /// Where what is waited for can still begin.
     heard: usize,
@@ -128,8 +161,12 @@ impl Listener<'_> {
             self.heard += at + wait.len();
             self.next = self.steps.next();
             match &step.then {
-                // A guest that is gone is seen by its end.
-                Then::Type(line) => drop(writeln!(self.stdin, "{line}")),
+                Then::Type(line) => self.type_text(&format!("{line}\n")),
+                Then::Press => self.type_text(POWER_BUTTON),
+                Then::PressLater => {
+                    thread::sleep(LATER);
+                    self.type_text(POWER_BUTTON);
+                }
                 Then::Nothing => {}
                 Then::Stop => {
                     let _ = kill_process(Pid::from_child(child), Signal::TERM);
@@ -137,7 +174,16 @@ impl Listener<'_> {
             }
         }
     }
+
+    /// A guest that is gone is seen by its end.
+    fn type_text(&mut self, text: &str) {
+        let _ = self.keyboard.write_all(text.as_bytes());
+    }
 }
+
+/// Ctrl-a p.
+const POWER_BUTTON: &str = "\x01p";
+const LATER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +217,15 @@ mod tests {
         let talk = shell("echo b; echo a", &[hear("a"), hear("b")]);
         assert_eq!(talk.unheard.as_deref(), Some("b"));
         assert_eq!(talk.status.code(), Some(0));
+    }
+
+    #[test]
+    fn who_presses_a_button_sits_at_a_terminal() {
+        let script = "stty raw -echo; tty -s && echo ready; head --bytes=2 | od -An -tx1";
+        let talk = shell(script, &[press("ready")]);
+        assert_eq!(talk.console, "ready\n 01 70\n");
+        let script = "tty -s || echo ready; read one";
+        assert_eq!(shell(script, &[answer("ready", "")]).unheard, None);
     }
 
     #[test]

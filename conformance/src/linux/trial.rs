@@ -25,6 +25,8 @@ pub enum Firmware {
 pub(super) enum Image {
     /// Debian's kernel of this series, with this initramfs.
     Linux(&'static str, Initramfs),
+    /// Debian's 6.12 of the full flavour, with drivers for a button.
+    FullFlavour,
     /// U-Boot, as firmware.
     UBoot,
     /// The kernel and initramfs of Debian's installer.
@@ -38,6 +40,10 @@ pub(super) enum Initramfs {
     Init,
     /// The same with drivers, and Debian's programs that make and check file systems.
     Tools,
+    /// The same with drivers of the devices that lead somewhere.
+    Wires,
+    /// The same with the full flavour's drivers for a button.
+    Button,
 }
 
 /// A disk.
@@ -49,6 +55,15 @@ pub(super) enum Disk {
     ReadOnly(u64),
     /// With a kernel and an initramfs on it, for a boot loader.
     Bootable,
+}
+
+/// Where it runs, and who is at the other ends of its devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `vambrace boot` sends it into a lab host; the console is all there is.
+    Sent,
+    /// `linux_other_end` boots it inside one, with these arguments.
+    Inside(Vec<String>),
 }
 
 /// How it ends.
@@ -87,6 +102,8 @@ pub struct Trial {
     pub(super) image: Image,
     /// Who answers.
     pub(super) firmware: Firmware,
+    /// Where it runs.
+    pub(super) place: Place,
     /// Further options of `vambrace boot`.
     pub(super) options: Vec<String>,
     /// Its disks.
@@ -106,8 +123,10 @@ impl Trial {
     /// In words, what went wrong, and all that was printed.
     pub fn run(&self, materials: &Materials) -> Result<(), String> {
         let mut command = built::find_vambrace()?;
-        command.arg("boot");
-        self.describe(materials, &mut command)?;
+        match &self.place {
+            Place::Sent => self.describe(materials, &mut command)?,
+            Place::Inside(arguments) => self.describe_host(materials, arguments, &mut command)?,
+        }
         let talk = talk(&mut command, &self.steps)?;
         self.judge(&talk).map_err(|reason| {
             let Talk {
@@ -121,10 +140,16 @@ impl Trial {
     }
 
     fn describe(&self, materials: &Materials, command: &mut Command) -> Result<(), String> {
+        command.arg("boot");
         match self.image {
             Image::Linux(series, initramfs) => {
                 command.arg("--kernel").arg(Kernel::of(series)?.path);
                 command.arg("--initrd").arg(materials.initramfs(initramfs)?);
+            }
+            Image::FullFlavour => {
+                let initramfs = materials.initramfs(Initramfs::Button)?;
+                command.arg("--kernel").arg(materials.full_flavour()?);
+                command.arg("--initrd").arg(initramfs);
             }
             Image::UBoot => {
                 command.arg("--bios").arg(materials.u_boot()?);
@@ -154,6 +179,31 @@ impl Trial {
         command.args(["--host=lab", "--json", "--timeout", SECONDS]);
         command.arg(format!("--firmware={}", self.firmware));
         command.args(&self.options);
+        Ok(())
+    }
+
+    fn describe_host(
+        &self,
+        materials: &Materials,
+        arguments: &[String],
+        command: &mut Command,
+    ) -> Result<(), String> {
+        let Image::Linux(series, initramfs) = self.image else {
+            return Err("only Linux can be told what to do with its devices".into());
+        };
+        let host = format!("--host=lab:{series}");
+        command.args(["lab", "run", "--no-input", &host, "--timeout", SECONDS]);
+        for (file, place) in [
+            (Kernel::of(series)?.path.as_path(), "vmlinuz"),
+            (materials.initramfs(initramfs)?, "initramfs-for-wires"),
+            (&Materials::tun()?, "tun.ko.xz"),
+            (&built::find_example("hostile_devices")?, "hostile_devices"),
+        ] {
+            command.arg(format!("--file={}:{place}", file.display()));
+        }
+        command.arg("--").arg(Materials::other_end()?);
+        command.arg(format!("--firmware={}", self.firmware));
+        command.args(arguments);
         Ok(())
     }
 
@@ -215,6 +265,7 @@ impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Linux(series, _) => write!(f, "Linux {series}"),
+            Self::FullFlavour => f.write_str("Linux 6.12 of the full flavour"),
             Self::UBoot => f.write_str("U-Boot"),
             Self::Installer => f.write_str("Debian's installer"),
         }
@@ -248,6 +299,7 @@ mod tests {
             what: "a trial".into(),
             image: Image::UBoot,
             firmware,
+            place: Place::Sent,
             options: Vec::new(),
             disks: Vec::new(),
             steps: vec![hear("=> ")],

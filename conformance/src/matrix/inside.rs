@@ -151,6 +151,8 @@ fn config(promised: Option<&Promised>) -> Result<Config, String> {
         dialect: Dialect::Specification,
         psci_version: None,
         features: Features::empty(),
+        gic: None,
+        its: None,
         contents: Vec::new(),
         seeds: SeedChoice::Absent,
         reset: OnReset::End,

@@ -13,6 +13,7 @@
 
 pub mod byte_order;
 pub mod conduit;
+pub mod crowd;
 pub mod device_tree;
 pub mod entry;
 pub mod fault;

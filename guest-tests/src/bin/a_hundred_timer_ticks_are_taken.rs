@@ -6,7 +6,7 @@ use vambrace_guest_tests::{claim, expect::Proof, line, wakeup};
 
 claim! {
     "A hundred ticks of the virtual timer are taken while nothing else leaves the guest.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 

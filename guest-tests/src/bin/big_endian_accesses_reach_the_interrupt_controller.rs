@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "The interrupt controller has one byte order, whatever the CPU's that accesses it.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "CPU_DEFAULT_SUSPEND resumes at the entry, as after a reset.";
-    vcpus: 1, psci: "1.0", dialect: "spec", with: "default-suspend";
+    vcpus: 1, psci: "1.0", dialect: "spec", with: "default-suspend", needs: "gic-v3";
     prove
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "CPU_SUSPEND to a standby state by SMC returns SUCCESS after a wake-up event.";
-    vcpus: 1, kvm: "6.4";
+    vcpus: 1, kvm: "6.4", needs: "gic-v3";
     prove
 }
 

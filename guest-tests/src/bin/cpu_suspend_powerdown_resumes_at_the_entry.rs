@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "CPU_SUSPEND to a powerdown state resumes at the entry, as after a reset.";
-    vcpus: 1, dialect: "spec";
+    vcpus: 1, dialect: "spec", needs: "gic-v3";
     prove
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "CPU_SUSPEND to a standby state returns SUCCESS after a wake-up event.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 

@@ -10,7 +10,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "KVM takes every power state as standby: CPU_SUSPEND returns SUCCESS.";
-    vcpus: 1, dialect: "kvm";
+    vcpus: 1, dialect: "kvm", needs: "gic-v3";
     prove
 }
 

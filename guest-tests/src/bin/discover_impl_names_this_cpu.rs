@@ -12,7 +12,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "DISCOVER_IMPL lists the implementations of the machine, the one it runs on first.";
-    vcpus: 1, kvm: "6.15", firmware: "core", with: "vendor-hyp,discover-impl";
+    vcpus: 1, kvm: "6.15", with: "vendor-hyp,discover-impl";
     prove
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "With the extended StateID format, bit 30 tells powerdown from standby.";
-    vcpus: 1, psci: "1.0", dialect: "spec", with: "extended-state-id";
+    vcpus: 1, psci: "1.0", dialect: "spec", with: "extended-state-id", needs: "gic-v3";
     prove
 }
 

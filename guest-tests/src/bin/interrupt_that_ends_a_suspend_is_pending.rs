@@ -12,7 +12,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "The interrupt that wakes a CPU from CPU_SUSPEND is pending when it goes on.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 

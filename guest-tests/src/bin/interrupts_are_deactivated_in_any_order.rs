@@ -12,7 +12,7 @@ use vambrace_guest_tests::{
 // KVM has, before Linux 6.19, no more interrupts active than list registers.
 claim! {
     "Six interrupts that end in two steps are deactivated in any order, and can be taken again.";
-    vcpus: 1, kvm: "6.19";
+    vcpus: 1, kvm: "6.19", needs: "gic-v3";
     prove
 }
 

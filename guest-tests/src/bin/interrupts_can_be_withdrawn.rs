@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "The redistributor tells which interrupts are pending and active, and both can be taken back.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 

@@ -14,7 +14,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "NODE_HW_STATE tells CPUs that run from those in standby and those that are off.";
-    vcpus: 2, psci: "1.0", dialect: "spec", with: "node-hw-state";
+    vcpus: 2, psci: "1.0", dialect: "spec", with: "node-hw-state", needs: "gic-v3";
     prove, work
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "OS-initiated mode is DENIED once a CPU has called CPU_SUSPEND, until the next reset.";
-    vcpus: 1, psci: "1.0", resets: 1, dialect: "spec", with: "suspend-mode";
+    vcpus: 1, psci: "1.0", resets: 1, dialect: "spec", with: "suspend-mode", needs: "gic-v3";
     prove
 }
 

@@ -12,7 +12,7 @@ use vambrace_guest_tests::{
 // KVM forgets, before Linux 6.19, the end of an interrupt for which it has no list register.
 claim! {
     "Six interrupts that are active together are all ended, and can be taken again.";
-    vcpus: 1, kvm: "6.19";
+    vcpus: 1, kvm: "6.19", needs: "gic-v3";
     prove
 }
 

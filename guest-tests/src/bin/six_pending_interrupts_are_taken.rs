@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "Six interrupts that are pending together are taken by urgency, and can be taken again.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 

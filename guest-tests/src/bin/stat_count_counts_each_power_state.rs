@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "PSCI_STAT_COUNT counts the stays of each CPU in each power state.";
-    vcpus: 2, psci: "1.0", dialect: "spec", with: "statistics";
+    vcpus: 2, psci: "1.0", dialect: "spec", with: "statistics", needs: "gic-v3";
     prove
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "PSCI_STAT_COUNT and PSCI_STAT_RESIDENCY begin anew after a reset.";
-    vcpus: 1, psci: "1.0", resets: 1, dialect: "spec", with: "statistics";
+    vcpus: 1, psci: "1.0", resets: 1, dialect: "spec", with: "statistics", needs: "gic-v3";
     prove
 }
 

@@ -6,7 +6,7 @@ use vambrace_guest_tests::{claim, expect::Proof, table, wakeup};
 
 claim! {
     "A powerdown with an entry outside RAM is INVALID_ADDRESS, whichever call asks for it.";
-    vcpus: 1, psci: "1.0", dialect: "spec", with: "system-suspend,default-suspend";
+    vcpus: 1, psci: "1.0", dialect: "spec", with: "system-suspend,default-suspend", needs: "gic-v3";
     prove
 }
 

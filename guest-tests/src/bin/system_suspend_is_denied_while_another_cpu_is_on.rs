@@ -14,7 +14,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "SYSTEM_SUSPEND is DENIED while another CPU is on.";
-    vcpus: 3, psci: "1.0", kvm: "5.19", with: "system-suspend";
+    vcpus: 3, psci: "1.0", kvm: "5.19", with: "system-suspend", needs: "gic-v3";
     prove, stay_on
 }
 

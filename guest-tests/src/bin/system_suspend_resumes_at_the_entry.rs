@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "SYSTEM_SUSPEND resumes at its entry, as after a reset, with the context in x0.";
-    vcpus: 2, psci: "1.0", kvm: "5.19", with: "system-suspend";
+    vcpus: 2, psci: "1.0", kvm: "5.19", with: "system-suspend", needs: "gic-v3";
     prove
 }
 

@@ -14,7 +14,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "The timer that ends a powerdown suspend is as it was, and its interrupt pending.";
-    vcpus: 1, dialect: "spec";
+    vcpus: 1, dialect: "spec", needs: "gic-v3";
     prove
 }
 

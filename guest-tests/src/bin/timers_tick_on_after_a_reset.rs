@@ -14,7 +14,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "After SYSTEM_RESET with expired timers the timer of every CPU ticks again.";
-    vcpus: 4, resets: 1;
+    vcpus: 4, resets: 1, needs: "gic-v3";
     prove, tick
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "Registers that the hypervisor keeps for itself are undefined, or keep their value.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 

@@ -11,7 +11,7 @@ use vambrace_guest_tests::{
 
 claim! {
     "Every call, answered or refused, keeps x4 to x17.";
-    vcpus: 2;
+    vcpus: 2, needs: "gic-v3";
     prove
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -83,28 +84,58 @@ pub(crate) fn stolen() -> Result<(), String> {
     Ok(())
 }
 
-/// Suspends to RAM, to be woken by the real-time clock's alarm so many seconds later.
-pub(crate) fn suspend(seconds: u64) -> Result<(), String> {
-    let write = |path: &str, text: &str| {
-        fs::write(path, text).map_err(|error| format!("{text} to {path}: {error}"))
-    };
-    write("/sys/power/mem_sleep", "deep")?;
-    write(&format!("{CLOCK}/wakealarm"), &format!("+{seconds}"))?;
-    let before = clock()?;
-    write("/sys/power/state", "mem")?;
-    let slept = clock()?.saturating_sub(before);
-    let times = read("/sys/power/suspend_stats/success")?;
-    // The clock counts whole seconds, and Linux may take one to fall asleep.
-    let right = (seconds.saturating_sub(1)..=seconds + AWAKE_WITHIN).contains(&slept);
-    if !right {
-        return Err(format!("slept {slept} s instead of {seconds}"));
+/// Suspends to RAM, to be woken by the real-time clock's alarm so many seconds later. An alarm that
+/// rings before the machine sleeps keeps it awake (EBUSY): the next one has twice the time.
+pub(crate) fn suspend(mut seconds: u64) -> Result<(), String> {
+    loop {
+        write(&format!("{CLOCK}/wakealarm"), &format!("+{seconds}"))?;
+        let before = clock()?;
+        match suspend_to_ram() {
+            Ok(()) => {
+                check_slept(clock()?.saturating_sub(before), seconds)?;
+                return say_suspended();
+            }
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && seconds < LONGEST => {
+                seconds *= 2;
+            }
+            Err(error) => return Err(format!("suspend to RAM: {error}")),
+        }
     }
+}
+
+/// The clock counts whole seconds, and Linux may take one to fall asleep.
+fn check_slept(slept: u64, seconds: u64) -> Result<(), String> {
+    let right = seconds.saturating_sub(1)..=seconds + AWAKE_WITHIN;
+    match right.contains(&slept) {
+        true => Ok(()),
+        false => Err(format!("slept {slept} s instead of {seconds}")),
+    }
+}
+
+/// Suspends to RAM with no alarm set: only the power button wakes it.
+pub(crate) fn suspend_until_pressed() -> Result<(), String> {
+    suspend_to_ram().map_err(|error| format!("suspend to RAM: {error}"))?;
+    say_suspended()
+}
+
+fn suspend_to_ram() -> io::Result<()> {
+    fs::write("/sys/power/mem_sleep", "deep")?;
+    fs::write("/sys/power/state", "mem")
+}
+
+fn say_suspended() -> Result<(), String> {
+    let times = read("/sys/power/suspend_stats/success")?;
+    let online = read(ONLINE)?;
     say(&format!(
         "suspended={} online={}",
         times.trim(),
-        read(ONLINE)?.trim()
+        online.trim()
     ));
     Ok(())
+}
+
+fn write(path: &str, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{text} to {path}: {error}"))
 }
 
 pub(crate) fn count_cpus() -> Result<usize, String> {
@@ -143,5 +174,7 @@ const TRACING: &str = "/sys/kernel/tracing";
 const CLOCK: &str = "/sys/class/rtc/rtc0";
 pub(crate) const ONLINE: &str = "/sys/devices/system/cpu/online";
 const STEALING: Duration = Duration::from_secs(3);
+/// No alarm has to be later than this many seconds.
+const LONGEST: u64 = 60;
 /// How many seconds later than asked a machine may be seen awake: hosts are emulated.
 const AWAKE_WITHIN: u64 = 20;

@@ -1,12 +1,14 @@
 //! Modules, programs and disks: what a file system keeps over a reboot.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::Command;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::system::finit_module;
+
+use vambrace_conformance::linux::{BLOCK, Side, block, check, rates};
 
 use crate::say;
 
@@ -86,12 +88,7 @@ pub(crate) fn verify(mib: u64) -> Result<(), String> {
     let mut found = vec![0; BLOCK];
     for number in 0..mib {
         file.read_exact(&mut found).map_err(failed)?;
-        let expected = block(number);
-        if found == expected {
-            continue;
-        }
-        let at = found.iter().zip(&expected).position(|(a, b)| a != b);
-        return Err(format!("{FILE} differs in MiB {number} at byte {at:?}"));
+        check(number, &found).map_err(|reason| format!("{FILE} {reason}"))?;
     }
     if file.read(&mut found).map_err(failed)? != 0 {
         return Err(format!("{FILE} is longer than {mib} MiB"));
@@ -123,27 +120,77 @@ pub(crate) fn refuses_writes(device: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// One MiB that no other equals: a sequence begun by its number, and behind it the sum of all of
-/// it.
-fn block(number: u64) -> Vec<u8> {
-    let mut state = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut sum = 0_u64;
-    let mut bytes = Vec::with_capacity(BLOCK);
-    while bytes.len() < BLOCK - 8 {
-        // Marsaglia's xorshift.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        sum = sum.wrapping_add(state);
-        bytes.extend_from_slice(&state.to_le_bytes());
+/// Writes so many MiB to a disk itself, from its first byte on, until the disk has them.
+pub(crate) fn store(words: &str) -> Result<(), String> {
+    let (device, mib) = device_and_number(words)?;
+    store_all(device, mib).map_err(|error| format!("write {device}: {error}"))?;
+    say(&format!("stored={mib} {device}"));
+    Ok(())
+}
+
+/// Counts what a KiB costs there.
+pub(crate) fn rate(words: &str) -> Result<(), String> {
+    let (device, mib) = device_and_number(words)?;
+    rates::disk(Side::Guest, device, mib)
+}
+
+/// The same where the disk cannot: the guest is told so, and goes on.
+pub(crate) fn cannot_store(words: &str) -> Result<(), String> {
+    let (device, mib) = device_and_number(words)?;
+    match store_all(device, mib) {
+        Ok(()) => Err(format!("{device} has taken {mib} MiB")),
+        Err(error) => {
+            say(&format!("cannot store {mib} on {device}: {error}"));
+            Ok(())
+        }
     }
-    bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes
+}
+
+fn store_all(device: &str, mib: u64) -> io::Result<()> {
+    let mut disk = OpenOptions::new().write(true).open(device)?;
+    (0..mib).try_for_each(|number| disk.write_all(&block(number)))?;
+    disk.sync_all()
+}
+
+/// Reads the MiB with this number from a disk itself, which is as it was stored.
+pub(crate) fn load_back(words: &str) -> Result<(), String> {
+    let (device, number) = device_and_number(words)?;
+    let found = load_one(device, number).map_err(|error| format!("read {device}: {error}"))?;
+    check(number, &found).map_err(|reason| format!("{device} {reason}"))?;
+    say(&format!("loaded={number} {device}"));
+    Ok(())
+}
+
+/// The same where the disk cannot.
+pub(crate) fn cannot_load(words: &str) -> Result<(), String> {
+    let (device, number) = device_and_number(words)?;
+    match load_one(device, number) {
+        Ok(_) => Err(format!("MiB {number} of {device} can be read")),
+        Err(error) => {
+            say(&format!("cannot load {number} of {device}: {error}"));
+            Ok(())
+        }
+    }
+}
+
+/// Asks the disk, whatever Linux remembers of it.
+fn load_one(device: &str, number: u64) -> io::Result<Vec<u8>> {
+    fs::write("/proc/sys/vm/drop_caches", "1")?;
+    let mut disk = File::open(device)?;
+    disk.seek(SeekFrom::Start(number * BLOCK as u64))?;
+    let mut bytes = vec![0; BLOCK];
+    disk.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn device_and_number(words: &str) -> Result<(&str, u64), String> {
+    let parts = words.split_once(',');
+    let parts = parts.and_then(|(device, number)| Some((device, number.parse().ok()?)));
+    parts.ok_or_else(|| format!("`{words}` is not DEVICE,NUMBER"))
 }
 
 const MODULES: &str = "/modules";
 const PLACE: &str = "/mnt";
 const FILE: &str = "/mnt/file";
-const BLOCK: usize = 1 << 20;
 /// `MODULE_INIT_COMPRESSED_FILE` (Linux, include/uapi/linux/module.h).
 const COMPRESSED: i32 = 4;

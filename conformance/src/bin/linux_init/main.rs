@@ -14,6 +14,8 @@
 //! | `count:FUNCTION`, `counted:FUNCTION` | counts how often Linux enters one of its functions |
 //! | `stolen` | says whether others had time of these CPUs within three seconds |
 //! | `suspend:N` | suspends to RAM until the real-time clock's alarm, N seconds later |
+//! | `suspend-until-pressed` | the same until the power button is pressed |
+//! | `pressed` | waits until the power button is pressed |
 //! | `clock:N` | holds the host's clock, by PTP, against its own for N seconds |
 //! | `random:N` | reads N bytes of `/dev/hwrng`, twice |
 //! | `modules` | loads what lies in `/modules` |
@@ -21,20 +23,37 @@
 //! | `mount:DEVICE`, `unmount` | mounts a disk's ext4 |
 //! | `write:N`, `verify:N` | writes a file of N MiB on it, and holds it against that |
 //! | `readonly:DEVICE` | sees that a disk cannot be written to |
+//! | `store:DEVICE,N`, `load:DEVICE,N` | writes N MiB to a disk itself; reads the one with this number |
+//! | `cannot-store:DEVICE,N`, `cannot-load:DEVICE,N` | the same, and sees that the disk cannot |
+//! | `rate-disk:DEVICE,N`, `rate-call:A.B.C.D:PORT,N`, `rate-answer:PORT,N` | counts what N MiB cost there |
+//! | `address:INTERFACE,A.B.C.D` | gives a network card an address, and brings it up |
+//! | `carrier:INTERFACE,N` | waits until its link is up (1) or down (0) |
+//! | `call:A.B.C.D:PORT,N`, `answer:PORT,N` | N MiB both ways by TCP; one end calls, one answers |
+//! | `vsock-call:PORT,N`, `vsock-answer:PORT,N` | the same by vsock, with the host |
+//! | `vsock-refused:PORT` | sees that nobody answers there |
+//! | `line:DEVICE` | says a line on a console, and repeats the one that it hears |
+//! | `shout:DEVICE,N` | says N KiB there |
+//! | `fill:N`, `thin`, `refill`, `empty` | keeps N MiB in memory; drops every other one; has them again; drops all |
+//! | `driver:NAME,N` | takes the driver from its devices (0), or lets it have them again (1) |
+//! | `balloon:N` | waits until so many pages are in the balloon |
 //! | `sleep:N` | waits N seconds |
 //! | `ask` | says `init: ready` and does what a line from the console says |
 //! | `reboot`, `poweroff` | ends the machine |
 
+mod buttons;
 mod clocks;
 mod cpus;
 mod disks;
+mod memory;
+mod network;
+mod serial;
 
 use std::fs;
 use std::io::{self, BufRead as _, Write as _};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::mount::{MountFlags, mount};
@@ -82,6 +101,8 @@ fn perform(word: &str) -> Result<(), String> {
         "counted" => cpus::counted(argument),
         "stolen" => cpus::stolen(),
         "suspend" => cpus::suspend(number(word, argument)?),
+        "suspend-until-pressed" => cpus::suspend_until_pressed(),
+        "pressed" => buttons::pressed(),
         "clock" => clocks::compare(number(word, argument)?),
         "random" => clocks::random(number(word, argument)?),
         "modules" => disks::load_modules(),
@@ -91,6 +112,13 @@ fn perform(word: &str) -> Result<(), String> {
         "write" => disks::write(number(word, argument)?),
         "verify" => disks::verify(number(word, argument)?),
         "readonly" => disks::refuses_writes(argument),
+        "store" => disks::store(argument),
+        "cannot-store" => disks::cannot_store(argument),
+        "rate-disk" => disks::rate(argument),
+        "load" => disks::load_back(argument),
+        "cannot-load" => disks::cannot_load(argument),
+        "line" => serial::line(argument),
+        "shout" => serial::shout(argument),
         "sleep" => {
             thread::sleep(Duration::from_secs(number(word, argument)?));
             Ok(())
@@ -98,8 +126,28 @@ fn perform(word: &str) -> Result<(), String> {
         "ask" => ask(),
         "reboot" => end(RebootCommand::Restart),
         "poweroff" => end(RebootCommand::PowerOff),
-        _ => Err(format!("`{word}` is no word of mine")),
+        _ => network::perform(name, argument)
+            .or_else(|| memory::perform(name, argument))
+            .unwrap_or_else(|| Err(format!("`{word}` is no word of mine"))),
     }
+}
+
+/// Two words with a comma between them.
+fn pair(argument: &str) -> Result<(&str, &str), String> {
+    let pair = argument.split_once(',');
+    pair.ok_or_else(|| format!("`{argument}` is not two words with a comma between them"))
+}
+
+/// Waits until something is so; others may have to do something about it.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool, String>) -> Result<(), String> {
+    let late = Instant::now() + PATIENCE;
+    while !is_so()? {
+        if Instant::now() > late {
+            return Err(format!("{what} does not come"));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 fn number<T: FromStr>(word: &str, argument: &str) -> Result<T, String> {
@@ -178,3 +226,6 @@ fn say(line: &str) {
     // A console that takes nothing cannot be told so.
     let _ = io::stdout().flush();
 }
+
+/// Many times what anything takes that is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);

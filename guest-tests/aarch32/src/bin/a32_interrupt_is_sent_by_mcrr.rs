@@ -11,7 +11,7 @@ use vambrace_guest_tests_aarch32::{
 
 claim! {
     "MCRR of ICC_SGI1R makes the interrupt that it names pending, and no other.";
-    vcpus: 1;
+    vcpus: 1, needs: "gic-v3";
     prove
 }
 
