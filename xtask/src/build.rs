@@ -55,11 +55,11 @@ pub(crate) fn matrix_program(workspace: &Workspace) -> Result<()> {
     )))
 }
 
-/// The first process of the guests that `linux` boots.
+/// The first process of the guests that `linux` boots, and what boots some of them inside a host.
 pub(crate) fn linux_program(workspace: &Workspace) -> Result<()> {
     process::show(workspace.cargo(&format!(
         "build --release --package vambrace-conformance --bin linux_init \
-         --target {HOST_PROGRAM_TARGET}"
+         --bin linux_other_end --target {HOST_PROGRAM_TARGET}"
     )))
 }
 

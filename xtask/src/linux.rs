@@ -57,8 +57,8 @@ pub(crate) fn show(workspace: &Workspace, selection: &Selection) -> Result<ExitC
 /// Boots and counts each machine as one test.
 pub(crate) fn run(workspace: &Workspace, depth: Depth) -> Result<Tally> {
     let (limit, machines) = match depth {
-        Depth::EveryDay => (Duration::from_secs(30 * 60), 6),
-        Depth::All => (Duration::from_secs(4 * 60 * 60), 46),
+        Depth::EveryDay => (Duration::from_secs(30 * 60), 7),
+        Depth::All => (Duration::from_secs(4 * 60 * 60), 52),
     };
     let run = process::separate_within(command(workspace, depth), limit)?;
     Ok(tally(&run, machines))

@@ -157,8 +157,8 @@ const AARCH32: Setting = Setting {
     offers: Some(LINUX_6_12),
 };
 
-/// The CPUs other than `max`, on the default kernel.
-const EVERY_CPU: [Setting; 8] = [
+/// The CPUs other than `max`, on the default kernel, and a host that can only give a GICv2.
+const EVERY_CPU: [Setting; 9] = [
     with_aarch32("lab:6.12:cortex-a57"),
     with_aarch32("lab:6.12:cortex-a72"),
     without_aarch32("lab:6.12:cortex-a76"),
@@ -167,6 +167,12 @@ const EVERY_CPU: [Setting; 8] = [
     without_aarch32("lab:6.12:neoverse-v1"),
     without_aarch32("lab:6.12:neoverse-n2"),
     without_aarch32("lab:6.12:a64fx"),
+    Setting {
+        host: "lab:6.12:max:gic2",
+        firmware: BOTH,
+        images: Images::All,
+        offers: Some(LINUX_6_12),
+    },
 ];
 
 const LINUX_6_12: Offers = Offers {

@@ -83,6 +83,11 @@ impl Workspace {
         self.target.join(GUEST_TARGET).join("release")
     }
 
+    /// The folder of the images that others made, in `bin`.
+    pub(crate) fn images_of_others(&self) -> PathBuf {
+        self.target.join("images-of-others")
+    }
+
     /// The folder of the built guest tests for AArch32 callers.
     pub(crate) fn aarch32_guest_programs(&self) -> PathBuf {
         self.target.join(AARCH32_GUEST_TARGET).join("release")

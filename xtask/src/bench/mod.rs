@@ -15,6 +15,7 @@ mod size;
 mod stack;
 mod table;
 mod under_kvm;
+mod whole;
 
 use anyhow::Result;
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ pub(crate) fn run(workspace: &Workspace, keep: Keep) -> Result<ExitCode> {
     setup::tools(workspace, Purpose::Demo)?;
     build::run(workspace)?;
     build::counting_programs(workspace)?;
+    build::linux_program(workspace)?;
     setup::kernels(workspace, Purpose::Demo)?;
     let mut groups = Vec::new();
     let mut code = ExitCode::SUCCESS;
@@ -63,12 +65,13 @@ pub(crate) fn run(workspace: &Workspace, keep: Keep) -> Result<ExitCode> {
 
 type Part = fn(&Workspace) -> Result<Vec<Group>>;
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     size::measure,
     inside_core::count,
     at_el2::measure,
     contracts::measure,
     guest_to_guest::count,
+    whole::count,
 ];
 
 /// The lines `bench: KIND ROUNDS TICKS` of a counting program, as instructions a round. Other lines

@@ -7,6 +7,7 @@
 mod crates;
 mod debian;
 mod deny;
+mod images;
 mod kernels;
 mod qemu;
 mod rust;
@@ -43,6 +44,7 @@ pub(crate) fn tools(workspace: &Workspace, purpose: Purpose) -> Result<()> {
     }
     if purpose == Purpose::Test {
         deny::ensure(workspace)?;
+        images::ensure(workspace)?;
     }
     Ok(())
 }
