@@ -83,8 +83,16 @@ impl Terminal {
     /// If it does not come within two minutes.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
+        self.wait_for_behind(0, text);
+    }
+
+    /// The same behind so many bytes of what has been on the screen.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub fn wait_for_behind(&self, length: usize, text: &str) {
         let deadline = Instant::now() + LIMIT;
-        while !self.screen().contains(text) {
+        while !self.screen()[length..].contains(text) {
             assert!(
                 Instant::now() < deadline,
                 "no `{text}` came:\n{}",

@@ -43,21 +43,21 @@ pub(super) fn with_its(trial: Trial) -> Trial {
 
 /// The same Linux on a machine with a GICv2, which it tells of.
 pub(super) fn with_gic_v2(trial: Trial) -> Trial {
-    let mut trial = that_finds("Root IRQ handler: gic_handle_irq", trial);
-    trial.what += ", GICv2";
-    trial
-        .options
-        .extend(["--host=lab:6.12:max:gic2", "--gic=2"].map(str::to_owned));
-    trial
+    let trial = that_finds("Root IRQ handler: gic_handle_irq", trial);
+    made_with("GICv2", ["--host=lab:6.12:max:gic2", "--gic=2"], trial)
 }
 
 /// The same Linux, told which CPUs it may land on: as long as no contract lists more, the host's.
 pub(super) fn with_implementations(trial: Trial) -> Trial {
-    let mut trial = that_finds("Number of target implementation CPUs is 1", trial);
-    trial.what += ", DISCOVER_IMPL";
-    trial
-        .options
-        .extend(["--host=lab:7.3", "--with=vendor-hyp,discover-impl"].map(str::to_owned));
+    let trial = that_finds("Number of target implementation CPUs is 1", trial);
+    let options = ["--host=lab:7.3", "--with=vendor-hyp,discover-impl"];
+    made_with("DISCOVER_IMPL", options, trial)
+}
+
+/// The same in a machine with these options, and under a name that says so.
+fn made_with(what: &str, options: [&str; 2], mut trial: Trial) -> Trial {
+    trial.what += &format!(", {what}");
+    trial.options.extend(options.map(str::to_owned));
     trial
 }
 

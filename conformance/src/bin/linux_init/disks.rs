@@ -10,7 +10,7 @@ use rustix::system::finit_module;
 
 use vambrace_conformance::linux::{BLOCK, Side, block, check, rates};
 
-use crate::say;
+use crate::{number, pair, say};
 
 /// Loads what came as `/modules`, in the order of the names.
 pub(crate) fn load_modules() -> Result<(), String> {
@@ -184,9 +184,8 @@ fn load_one(device: &str, number: u64) -> io::Result<Vec<u8>> {
 }
 
 fn device_and_number(words: &str) -> Result<(&str, u64), String> {
-    let parts = words.split_once(',');
-    let parts = parts.and_then(|(device, number)| Some((device, number.parse().ok()?)));
-    parts.ok_or_else(|| format!("`{words}` is not DEVICE,NUMBER"))
+    let (device, count) = pair(words)?;
+    Ok((device, number(words, count)?))
 }
 
 const MODULES: &str = "/modules";

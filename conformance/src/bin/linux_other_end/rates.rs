@@ -1,12 +1,12 @@
 //! What a KiB costs on a machine's disk and network card, and what it costs its host alone.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::Ipv4Addr;
 use std::thread;
 
 use vambrace_conformance::linux::{Side, interface, rates};
 
 use crate::guest::{DISKS, Guest};
-use crate::streams::{self, GUEST, HOST, PORT};
+use crate::streams::{self, GUEST, HOST, PORT, accept, connect, listen};
 
 /// The host's own work first, then the same by way of the guest.
 pub(crate) fn count(guest: &mut Guest, mib: u64) -> Result<(), String> {
@@ -25,18 +25,4 @@ pub(crate) fn count(guest: &mut Guest, mib: u64) -> Result<(), String> {
     guest.tell(&format!("rate-answer:{PORT},{mib}"))?;
     guest.hear("answering")?;
     rates::send(Side::Host, "tcp-to-guest", connect(GUEST)?, mib)
-}
-
-fn listen(address: Ipv4Addr) -> Result<TcpListener, String> {
-    TcpListener::bind((address, PORT)).map_err(|error| format!("listen: {error}"))
-}
-
-fn accept(listener: &TcpListener) -> Result<TcpStream, String> {
-    let accepted = listener.accept();
-    let (stream, _) = accepted.map_err(|error| format!("accept: {error}"))?;
-    Ok(stream)
-}
-
-fn connect(address: Ipv4Addr) -> Result<TcpStream, String> {
-    TcpStream::connect((address, PORT)).map_err(|error| format!("call {address}: {error}"))
 }

@@ -30,19 +30,32 @@ pub(crate) fn set_up(guest: &mut Guest) -> Result<(), String> {
 }
 
 fn tcp_from_guest(guest: &mut Guest, mib: u64) -> Result<(), String> {
-    let listener = TcpListener::bind((HOST, PORT)).map_err(|error| format!("listen: {error}"))?;
+    let listener = listen(HOST)?;
     guest.tell(&format!("call:{HOST}:{PORT},{mib}"))?;
-    let (stream, _) = listener
-        .accept()
-        .map_err(|error| format!("accept: {error}"))?;
-    talk(guest, &stream, mib, "TCP, called by the guest")
+    talk(guest, &accept(&listener)?, mib, "TCP, called by the guest")
 }
 
 fn tcp_from_host(guest: &mut Guest, mib: u64) -> Result<(), String> {
     guest.tell(&format!("answer:{PORT},{mib}"))?;
     guest.hear("answering")?;
-    let stream = TcpStream::connect((GUEST, PORT)).map_err(|error| format!("call: {error}"))?;
-    talk(guest, &stream, mib, "TCP, called by the host")
+    talk(guest, &connect(GUEST)?, mib, "TCP, called by the host")
+}
+
+/// Waits at an address of this host's.
+pub(crate) fn listen(address: Ipv4Addr) -> Result<TcpListener, String> {
+    TcpListener::bind((address, PORT)).map_err(|error| format!("listen: {error}"))
+}
+
+/// The next who calls there.
+pub(crate) fn accept(listener: &TcpListener) -> Result<TcpStream, String> {
+    let accepted = listener.accept();
+    let (stream, _) = accepted.map_err(|error| format!("accept: {error}"))?;
+    Ok(stream)
+}
+
+/// Calls whoever waits at an address.
+pub(crate) fn connect(address: Ipv4Addr) -> Result<TcpStream, String> {
+    TcpStream::connect((address, PORT)).map_err(|error| format!("call {address}: {error}"))
 }
 
 fn vsock_from_guest(guest: &mut Guest, mib: u64) -> Result<(), String> {
